@@ -1,0 +1,44 @@
+# `make help` lists the targets. What each runs stands in the README, too.
+PYTHON ?= python3
+BIN    := .venv/bin
+RUN    := $(BIN)/python
+SUITES := suites/inventory suites/services suites/datagen suites/lakehouse
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help setup conformance test check nightly lock bare-machine
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: .venv/installed ## install what the project needs into .venv
+
+.venv/installed: requirements.txt
+	@$(PYTHON) .ci/preflight.py
+	$(PYTHON) -m venv --clear .venv
+	awk '/^[a-z]/ {keep = /^uv==/} keep' requirements.txt > .venv/uv.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(RUN) requirements.txt
+	@touch $@
+
+conformance: setup ## bring the embedded lakehouse up, judge it, write the report, stop it (KEEP=1 leaves it up)
+	$(RUN) .ci/conformance.py $(if $(KEEP),--keep)
+
+check: setup ## seconds: lint, types, the harness's own tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest suites/selftest -n 2 -q
+
+test: check ## what CI runs: check, then everything once
+	$(RUN) .ci/conformance.py --gate
+
+nightly: test ## the gate, then -n 0 against -n 2, then the proof on a bare machine (root)
+	$(RUN) .ci/conformance.py --agreement
+	.ci/bare-machine
+
+bare-machine: ## prove `make conformance` in a bare Debian 12 root folder, as an ordinary user (needs root)
+	.ci/bare-machine
+
+lock: setup ## requirements.in -> requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		requirements.in -o requirements.txt

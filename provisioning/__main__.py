@@ -1,0 +1,189 @@
+"""Build a lakehouse and look after it. `python -m provisioning --help` lists the commands."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from provisioning import audit, connection, secrets
+from provisioning.health import examine
+from provisioning.inventory import Inventory, find, load, shipped
+from provisioning.local.stack import Stack
+from provisioning.problem import Exit, Problem
+from provisioning.sizes import show_size
+from provisioning.state import State
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit code: 0 done, 1 findings, 2 usage, 3 unreachable, 130 interrupted."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(COMMANDS[arguments.command](load(arguments.inventory), arguments))
+    except Problem as problem:
+        print(f"provisioning {arguments.command}: {problem}", file=sys.stderr)
+        return int(problem.code)
+    except KeyboardInterrupt:
+        print("interrupted; what runs goes on: `up` again, or `down`", file=sys.stderr)
+        return int(Exit.INTERRUPTED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m provisioning", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    helps = {
+        "plan": "what `up` would do",
+        "up": "make the lakehouse run; changes nothing where it does",
+        "status": "what runs and what it answers",
+        "down": "stop it, keep the data",
+        "destroy": "stop it, remove the data",
+        "start": "start one service",
+        "stop": "stop one service",
+        "env": "how to reach it: writes the connection profile and prints it",
+        "audit": "what is wrong with an inventory by itself",
+    }
+    for name, text in helps.items():
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument(
+            "--inventory", default="local", metavar="NAME|FILE", help=f"{', '.join(shipped())}, or a file (default: local)"
+        )
+        if name in ("start", "stop"):
+            command.add_argument("service", metavar="SERVICE")
+        if name == "up":
+            command.add_argument("--timeout", type=float, default=180, metavar="S", help="seconds to become healthy")
+        if name == "destroy":
+            command.add_argument("--yes", action="store_true", help="do not ask")
+        if name == "env":
+            command.add_argument("--shell", action="store_true", help="as lines for eval")
+    return parser
+
+
+def _plan(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
+    lines = _stack(inventory, arguments).plan()
+    print("\n".join(lines) if lines else "nothing to do: it runs")
+    return Exit.DONE
+
+
+def _up(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
+    began = time.monotonic()
+    stack = _stack(inventory, arguments)
+    _, started = stack.up(lambda line: print(f"  {line}", file=sys.stderr, flush=True), arguments.timeout)
+    done = f"started {', '.join(started)}" if started else "nothing changed"
+    print(f"{inventory.name} is up: {done} ({time.monotonic() - began:.1f} s); connection profile: {stack.state.connection}")
+    return Exit.DONE
+
+
+def _status(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
+    if inventory.target != "local":
+        profile = _site_profile(inventory, arguments)
+        healths = [examine(name, profile, timeout=10) for name in inventory.services]
+        for health in healths:
+            print(f"{health.service:8} {health.address:32} {health.version or health.error}")
+        return Exit.DONE if all(health.answers for health in healths) else Exit.UNREACHABLE
+    rows = _stack(inventory, arguments).status()
+    print(f"{'service':8} {'state':9} {'version':30} {'memory':>9} {'uptime':>8}  address")
+    for name, row in rows.items():
+        state = row.process.state.lower() if row.process else "down"
+        memory = show_size(row.process.memory()) if row.process and row.process.runs else "-"
+        uptime = f"{row.process.uptime:.0f} s" if row.process and row.process.runs else "-"
+        version = row.health.version or "-"
+        print(f"{name:8} {state:9} {version:30} {memory:>9} {uptime:>8}  {row.health.address}")
+        if not row.health.answers:
+            print(f"         {row.health.error}")
+    return Exit.DONE if all(row.health.answers for row in rows.values()) else Exit.UNREACHABLE
+
+
+def _down(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
+    print("stopped; data kept" if _stack(inventory, arguments).down() else "nothing ran")
+    return Exit.DONE
+
+
+def _destroy(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
+    stack = _stack(inventory, arguments)
+    if not arguments.yes and not _confirmed(f"Remove {stack.state.folder} with all its data?"):
+        print("kept", file=sys.stderr)
+        return Exit.USAGE
+    print("removed" if stack.destroy() else "there was nothing")
+    return Exit.DONE
+
+
+def _confirmed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        print("destroy: not asked on a terminal: say --yes", file=sys.stderr)
+        return False
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _start(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
+    _stack(inventory, arguments).start(arguments.service)
+    print(f"{arguments.service} answers")
+    return Exit.DONE
+
+
+def _stop(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
+    _stack(inventory, arguments).stop(arguments.service)
+    print(f"{arguments.service} is stopped")
+    return Exit.DONE
+
+
+def _env(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
+    state = State.of(inventory.name)
+    if inventory.target == "local":
+        profile = _stack(inventory, arguments).profile()
+        if profile is None:
+            raise Problem("never brought up", where=inventory.name, remedy="run `python -m provisioning up`")
+    else:
+        profile = _site_profile(inventory, arguments)
+        connection.write(profile, state.connection)
+        state.make_current()
+    print(connection.shell(profile, state.connection) if arguments.shell else state.connection)
+    return Exit.DONE
+
+
+def _site_profile(inventory: Inventory, arguments: argparse.Namespace) -> connection.Connection:
+    _runnable(inventory)
+    values = secrets.required(connection.CLIENT_SECRETS)
+    ports = {name: service.port for name, service in inventory.services.items()}
+    return connection.profile(inventory, find(arguments.inventory), ports, values)
+
+
+def _audit(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
+    findings = audit.audit(inventory)
+    for finding in findings:
+        print(finding)
+    return Exit.FINDINGS if any(finding.level == "defect" for finding in findings) else Exit.DONE
+
+
+def _stack(inventory: Inventory, arguments: argparse.Namespace) -> Stack:
+    _runnable(inventory)
+    if inventory.target != "local":
+        raise Problem(
+            f"has target {inventory.target!r}: it is not ours to build or stop",
+            where=str(Path(find(arguments.inventory))),
+            remedy="use `env` and `status` with it, and pytest --inventory",
+            code=Exit.USAGE,
+        )
+    return Stack(inventory, arguments.inventory)
+
+
+def _runnable(inventory: Inventory) -> None:
+    if inventory.target == "paper":
+        raise Problem(
+            "is the plan on paper and runs nowhere", where=inventory.name, remedy="take `local`", code=Exit.USAGE
+        )
+
+
+COMMANDS = {
+    "plan": _plan,
+    "up": _up,
+    "status": _status,
+    "down": _down,
+    "destroy": _destroy,
+    "start": _start,
+    "stop": _stop,
+    "env": _env,
+    "audit": _audit,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

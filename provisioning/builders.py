@@ -1,0 +1,181 @@
+"""How artifacts are made: fetched from Maven by Ivy, built by Go, or made by Derby. Each works in a folder it is given."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from provisioning.java import TRUSTSTORE_PASSWORD, ca_bundle, find_java, pyspark_jars, write_truststore
+from provisioning.problem import Exit, Problem
+
+GO_AT_LEAST = (1, 24)  # MinIO's go.mod
+
+# The published schemas start at 1.2.0; these lead to the 2.3.0 that Hive Metastore 2.3.10 demands.
+DERBY_SCRIPTS = (
+    "hive-schema-1.2.0.derby.sql",
+    "upgrade-1.2.0-to-2.0.0.derby.sql",
+    "upgrade-2.0.0-to-2.1.0.derby.sql",
+    "upgrade-2.1.0-to-2.2.0.derby.sql",
+    "upgrade-2.2.0-to-2.3.0.derby.sql",
+)
+
+
+@dataclass(frozen=True)
+class MavenFile:
+    """Coordinates of one file in Maven's central repository, and its SHA-256."""
+
+    group: str
+    module: str
+    version: str
+    sha256: str
+    classifier: str = ""
+    ext: str = "jar"
+
+    @property
+    def file(self) -> str:
+        """Name under which Maven publishes it."""
+        return f"{self.module}-{self.version}{'-' if self.classifier else ''}{self.classifier}.{self.ext}"
+
+
+@dataclass(frozen=True)
+class GoModule:
+    """A program's Go module, its checksum (h1), and the version that the program shall report of itself."""
+
+    module: str
+    version: str
+    sum: str
+    release: str
+    commit: str
+    by_hand: str
+
+
+def run(command: list[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
+    """Run a tool and return what it printed. Raises Problem with its last line of complaint."""
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=env, input=stdin, text=True, check=False,
+            stdin=subprocess.DEVNULL if stdin is None else None, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    except OSError as error:
+        raise Problem(f"{command[0]} does not run: {error.strerror}", where=str(command[0]), remedy="") from None
+    if done.returncode != 0:
+        raise Problem(f"{Path(command[0]).name} failed: {_complaint(done.stdout)}", where=str(command[0]), remedy="")
+    return done.stdout
+
+
+def _complaint(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"error|exception|not found|refused|no such|unknown", line, re.I)]
+    return (telling or lines or ["no output"])[0][:300]
+
+
+def fetch_maven(pin: MavenFile, folder: Path) -> Path:
+    """Fetch one file by the Ivy inside pyspark (its default resolver)."""
+    jars = pyspark_jars()
+    ivy = next(jars.glob("ivy-*.jar"))
+    (folder / "ivy.xml").write_text(ivy_module(pin), encoding="utf-8")
+    trust = write_truststore(folder / "trust.p12")
+    run(
+        [
+            find_java(), f"-Djavax.net.ssl.trustStore={trust}", "-Djavax.net.ssl.trustStoreType=PKCS12",
+            f"-Djavax.net.ssl.trustStorePassword={TRUSTSTORE_PASSWORD}", "-jar", ivy, "-cache", folder / "ivy",
+            "-ivy", folder / "ivy.xml", "-confs", "default", "-retrieve", f"{folder}/fetched/[artifact].[ext]",
+        ],
+        cwd=folder,
+    )  # fmt: skip
+    fetched = folder / "fetched" / f"{pin.module}.{pin.ext}"
+    if not fetched.is_file():
+        raise Problem(f"{pin.group}:{pin.module}:{pin.version} was not fetched", where="Ivy", remedy="")
+    return fetched
+
+
+def ivy_module(pin: MavenFile) -> str:
+    """An Ivy module that wants exactly one file and nothing of what it depends on."""
+    classifier = f" m:classifier={quoteattr(pin.classifier)}" if pin.classifier else ""
+    return (
+        '<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">'
+        '<info organisation="datalake" module="fetch"/><configurations><conf name="default"/></configurations>'
+        f"<dependencies><dependency org={quoteattr(pin.group)} name={quoteattr(pin.module)} "
+        f'rev={quoteattr(pin.version)} transitive="false" conf="default->*">'
+        f"<artifact name={quoteattr(pin.module)} type={quoteattr(pin.ext)} ext={quoteattr(pin.ext)}{classifier}/>"
+        "</dependency></dependencies></ivy-module>"
+    )
+
+
+def build_go(name: str, pin: GoModule, folder: Path) -> Path:
+    """Build a program from its module at a pinned checksum; it reports the version that it truly is."""
+    go = find_go()
+    env = {
+        **os.environ,
+        "GOPATH": str(folder / "path"),
+        "GOCACHE": str(folder / "cache"),
+        "GOBIN": str(folder / "bin"),
+        "GOFLAGS": "-modcacherw",  # else the temporary folder cannot be removed
+        "GOTOOLCHAIN": "local",
+        "CGO_ENABLED": "0",
+        "SSL_CERT_FILE": str(ca_bundle()),
+    }
+    known = json.loads(run([go, "mod", "download", "-json", f"{pin.module}@{pin.version}"], cwd=folder, env=env))
+    if known.get("Sum") != pin.sum:
+        raise Problem(f"module sum is {known.get('Sum')}, not the pinned {pin.sum}", where=pin.module, remedy="")
+    stamp = {"Version": pin.release, "ReleaseTag": pin.release, "CommitID": pin.commit, "ShortCommitID": pin.commit}
+    flags = " ".join(["-s -w", *(f"-X {pin.module}/cmd.{key}={value}" for key, value in stamp.items())])
+    run([go, "install", "-trimpath", f"-ldflags={flags}", f"{pin.module}@{pin.version}"], cwd=folder, env=env)
+    return folder / "bin" / name
+
+
+def find_go() -> Path:
+    """The go to build with: the PATH's where it is new enough, else the wheel's."""
+    places = [shutil.which("go"), f"{sysconfig.get_path('scripts')}/go"]
+    for go in (Path(place) for place in places if place and Path(place).is_file()):
+        match = re.search(r"go(\d+)\.(\d+)", run([go, "version"], cwd=Path("/")))
+        if match and (int(match[1]), int(match[2])) >= GO_AT_LEAST:
+            return go
+    raise Problem("no Go toolchain of at least 1.24", where="Go", remedy="run `make setup`", code=Exit.UNREACHABLE)
+
+
+def build_derby_schema(archive: Path, folder: Path) -> Path:
+    """The metastore's schema as an embedded Derby database, made by Derby's own `ij` from Hive's scripts."""
+    scripts = _unpack(archive, "/scripts/metastore/upgrade/derby/", folder / "scripts")
+    runs = "".join(f"run '{script}';\n" for script in DERBY_SCRIPTS)
+    classpath = ":".join(str(jar) for jar in sorted(pyspark_jars().glob("derby*.jar")))
+    database = folder / "metastore"
+    java = [find_java(), "-Dderby.stream.error.field=java.lang.System.err", "-cp", classpath]
+    sql = f"connect 'jdbc:derby:{database};create=true';\n{runs}select schema_version from app.version;\n"
+    output = run([*java, "org.apache.derby.tools.ij"], cwd=scripts, stdin=sql)
+    if "2.3.0" not in output.rsplit("SCHEMA_VERSION", 1)[-1]:
+        raise Problem(f"Derby did not reach schema 2.3.0: {_complaint(output)}", where="Derby", remedy="")
+    run([*java, "org.apache.derby.tools.ij"], cwd=scripts, stdin=_shutdown(database))
+    return database
+
+
+def _unpack(archive: Path, under: str, folder: Path) -> Path:
+    """The plain files of one folder of an archive, by their bare names (so nothing can land elsewhere)."""
+    folder.mkdir()
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            content = tar.extractfile(member) if under in f"/{member.name}" and member.isfile() else None
+            if content is not None:
+                (folder / Path(member.name).name).write_bytes(content.read())
+    return folder
+
+
+def _shutdown(database: Path) -> str:
+    # Opening and closing once more replays the log, so that a copy is a database at rest.
+    return f"connect 'jdbc:derby:{database}';\ndisconnect;\nconnect 'jdbc:derby:;shutdown=true';\n"
+
+
+def given_binary(name: str) -> Path:
+    """A program that the site supplies through an environment variable."""
+    path = Path(os.environ[name])
+    if path.is_file() and os.access(path, os.X_OK):
+        return path.resolve()
+    raise Problem("is no program that can be run", where=f"{name}={path}", remedy="correct or unset it", code=Exit.USAGE)
+

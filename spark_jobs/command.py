@@ -1,0 +1,93 @@
+"""One command line for every job: options from its arguments' fields, progress on stderr, the result on stdout."""
+
+import argparse
+import dataclasses
+import json
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import urllib3
+from minio.error import S3Error
+from pyspark.errors import PySparkException
+from thrift.Thrift import TException
+
+from spark_jobs.errors import JobError, Unreachable
+from spark_jobs.lake import Lake
+
+Arguments = TypeVar("Arguments")
+INTERRUPTED = 130
+
+
+def option(text: str, **default: Any) -> Any:
+    """A field of a job's arguments: its help, and its default where it has one."""
+    return dataclasses.field(metadata={"help": text}, **default)
+
+
+def command(
+    run: Callable[[Lake, Arguments], Any], arguments: type[Arguments], doc: str | None, argv: Sequence[str] | None = None
+) -> int:
+    """Run a job from a command line. Returns 0 done, 1 damage found, 2 refused, 3 unreachable, 130 interrupted."""
+    parsed = parser(arguments, doc).parse_args(argv)
+    fields = {field.name: getattr(parsed, field.name) for field in dataclasses.fields(arguments)}  # type: ignore[arg-type]
+    try:
+        with Lake.open(parsed.connection, lambda line: print(line, file=sys.stderr, flush=True)) as lake:
+            result = run(lake, arguments(**fields))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except JobError as error:
+        print(error, file=sys.stderr)
+        return error.code
+    except (grpc.RpcError, PySparkException, S3Error, urllib3.exceptions.HTTPError, TException, OSError) as error:
+        failure = failed(error)
+        print(failure, file=sys.stderr)
+        return failure.code
+    print(json.dumps(as_json(result), indent=1) if parsed.json else result)
+    return int(getattr(result, "exit_code", 0))
+
+
+def failed(error: Exception) -> JobError:
+    """A service's complaint, in one line."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return Unreachable(
+        f"{type(error).__name__}: {line[:300]}",
+        where="the lakehouse",
+        remedy="see `python -m provisioning status` and the services' logs",
+    )
+
+
+def parser(arguments: type[Any], doc: str | None) -> argparse.ArgumentParser:
+    """Fields without a default are positional; the others are options. Both tell what they are for."""
+    program = f"python -m spark_jobs.{Path(sys.argv[0]).stem}"
+    made = argparse.ArgumentParser(program, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    hints = typing.get_type_hints(arguments)
+    for field in dataclasses.fields(arguments):
+        kind, help_text = _plain(hints[field.name]), field.metadata["help"]
+        if field.default is dataclasses.MISSING:
+            made.add_argument(field.name, type=kind, metavar=field.name.upper(), help=help_text)
+        elif kind is bool:
+            made.add_argument(f"--{field.name.replace('_', '-')}", action="store_true", help=help_text)
+        else:
+            shown = "" if field.default is None else f" (default: {field.default})"
+            flag = f"--{field.name.replace('_', '-')}"
+            made.add_argument(flag, type=kind, default=field.default, metavar=kind.__name__.upper(), help=help_text + shown)
+    made.add_argument("--connection", type=Path, metavar="FILE", help="connection profile (default: the last `up`'s)")
+    made.add_argument("--json", action="store_true", help="print the result as JSON")
+    return made
+
+
+def _plain(hint: Any) -> Any:
+    """`int | None` -> int."""
+    if isinstance(hint, types.UnionType):
+        return next(kind for kind in typing.get_args(hint) if kind is not type(None))
+    return hint
+
+
+def as_json(value: Any) -> Any:
+    """A result as JSON: dataclasses as objects, anything else unknown as text."""
+    return json.loads(json.dumps(dataclasses.asdict(value), default=str))
