@@ -163,6 +163,11 @@ def digest(path: Path) -> str:
 @contextmanager
 def _alone(artifact: Artifact) -> Iterator[None]:
     """One process at a time makes an artifact; the kernel lets go of the lock of a killed one."""
-    with (cache() / f".{artifact.name}.lock").open("w") as lock:
+    path = cache() / f".{artifact.name}.lock"
+    try:
+        lock = path.open("w")
+    except OSError as error:
+        raise unwritable(path, error) from None
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -134,11 +134,21 @@ def build_go(name: str, pin: GoModule, folder: Path) -> Path:
 def find_go() -> Path:
     """The go to build with: the PATH's where it is new enough, else the wheel's."""
     places = [shutil.which("go"), f"{sysconfig.get_path('scripts')}/go"]
-    for go in (Path(place) for place in places if place and Path(place).is_file()):
-        match = re.search(r"go(\d+)\.(\d+)", run([go, "version"], cwd=Path("/")))
-        if match and (int(match[1]), int(match[2])) >= GO_AT_LEAST:
+    seen = {go: _go_version(go) for go in (Path(place) for place in places if place and Path(place).is_file())}
+    for go, version in seen.items():
+        if version and version >= GO_AT_LEAST:
             return go
-    raise Problem("no Go toolchain of at least 1.24", where="Go", remedy="run `make setup`", code=Exit.UNREACHABLE)
+    tried = ", ".join(f"{go} is {'.'.join(map(str, v)) if v else 'no Go'}" for go, v in seen.items()) or "nothing found"
+    raise Problem(f"no Go toolchain of at least 1.24 ({tried})", where="Go", remedy="run `make setup`")
+
+
+def _go_version(go: Path) -> tuple[int, int] | None:
+    """None where it does not run: a version manager's stand-in must not hide the wheel's."""
+    try:
+        match = re.search(r"go(\d+)\.(\d+)", run([go, "version"], cwd=Path("/")))
+    except Problem:
+        return None
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def build_derby_schema(archive: Path, folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """The inventory: what is there, as frozen typed data. Nothing else knows an address, a port, a version or a size."""
 
+import contextlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,8 +122,9 @@ def shipped() -> list[str]:
 def find(choice: str) -> Path:
     """`choice` is a shipped inventory's name or a path. Raises Problem that lists the choices."""
     path = SHIPPED / f"{choice}.toml" if choice in shipped() else Path(choice)
-    if path.is_file():
-        return path.resolve()
+    with contextlib.suppress(OSError):  # a name that is too long, a folder that may not be entered
+        if path.is_file():
+            return path.resolve()
     raise Problem(
         "there is no such inventory",
         where=f"--inventory {choice}",
@@ -152,7 +154,10 @@ def _merged(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     if "extends" not in data:
         return data
     beside = path.parent / f"{data['extends']}.toml"
-    base = beside if beside.is_file() else find(str(data["extends"]))
+    try:
+        base = beside if beside.is_file() else find(str(data["extends"]))
+    except Problem as problem:
+        raise Problem(problem.what, where=f"{path}: extends", remedy=problem.remedy, code=Exit.USAGE) from None
     return _overlay(_merged(base.resolve(), (*seen, path)), data)
 
 

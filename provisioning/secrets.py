@@ -48,7 +48,7 @@ def _kept(store: Path) -> Mapping[str, str]:
         return dict(json.loads(store.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         raise Problem("unreadable", where=str(store), remedy="restore it, or `destroy` and `up` again") from None
 
 
@@ -58,6 +58,8 @@ def read_dotenv(path: Path) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return {}
+    except (OSError, UnicodeDecodeError):
+        raise Problem("unreadable", where=str(path), remedy="mend it, or move it away", code=Exit.USAGE) from None
     values = {}
     for number, line in enumerate(lines, 1):
         text = line.strip().removeprefix("export ")

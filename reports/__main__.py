@@ -61,14 +61,20 @@ def _render(arguments: Sequence[str]) -> int:
     parser.add_argument("--complete", action="store_true", help="demand every promise expected of the run's target")
     options = parser.parse_args(arguments)
     folder = _folder(options.root, options.run) if options.run else _last(options.root)
+    run, conformance = write(folder, complete=options.complete)
+    print("\n".join(terminal.summary(run, conformance, str(folder / PAGE), _colour())))
+    return conformance.exit_code
+
+
+def write(folder: Path, *, complete: bool = False) -> tuple[Run, Conformance]:
+    """Judge a run and write its page and its data; `complete` also demands every promise expected of its target."""
     run = load(folder)
     conformance = judge(run)
-    if options.complete:
+    if complete:
         conformance = demand_complete(conformance, run.header.target)
     write_atomically(folder / PAGE, html.render(run, conformance))
     write_atomically(folder / DATA, json.dumps(as_json(run, conformance), indent=2) + "\n")
-    print("\n".join(terminal.summary(run, conformance, str(folder / PAGE), _colour())))
-    return conformance.exit_code
+    return run, conformance
 
 
 def _agree(arguments: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 import urllib3
 from minio import Minio
+from minio.error import S3Error
 from pyiceberg.catalog.hive import HiveCatalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table
@@ -48,10 +49,13 @@ class Lake:
         self.close()
 
     def close(self) -> None:
-        """End the Spark session, where one was opened."""
+        """End what was opened."""
         if "spark" in self.__dict__:
             self.spark.client.close()
             del self.__dict__["spark"]
+        if "_scratch" in self.__dict__:
+            self._scratch.cleanup()
+            del self.__dict__["_scratch"]
 
     @cached_property
     def spark(self) -> Any:
@@ -64,8 +68,17 @@ class Lake:
         session: Any = SparkSession.builder.remote(remote).create()
         # The client's own patience with a dead server is ten minutes.
         session.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=1000)])
-        session.addArtifacts(str(code_archive()), pyfile=True)
+        session.addArtifacts(str(self.code), pyfile=True)
         return session
+
+    @cached_property
+    def code(self) -> Path:
+        """The archive of our packages that Spark's tasks import."""
+        return code_archive(Path(self._scratch.name))
+
+    @cached_property
+    def _scratch(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix="datalake-code-")
 
     @cached_property
     def catalog(self) -> HiveCatalog:
@@ -97,6 +110,24 @@ class Lake:
         return Minio(
             address, key.access_key, key.secret_key, secure=scheme == "https", region=s3.region, http_client=pool
         )
+
+    def get(self, account: str, uri: str) -> bytes | None:
+        """An object's bytes, None where there is no such object."""
+        try:
+            with self.store(account).get_object(*bucket_and_key(uri)) as answer:
+                return bytes(answer.read())
+        except S3Error as error:
+            if error.code in ("NoSuchKey", "NoSuchBucket"):
+                return None
+            raise
+
+    def put(self, account: str, uri: str, content: bytes) -> None:
+        """Put an object: readers see all of it or none."""
+        self.store(account).put_object(*bucket_and_key(uri), io.BytesIO(content), len(content))
+
+    def remove(self, account: str, uri: str) -> None:
+        """Remove an object, if it is there."""
+        self.store(account).remove_object(*bucket_and_key(uri))
 
     def sign(self, uris: Iterable[str], account: str) -> list[str]:
         """Addresses at which anyone may put these objects for half a day, in the name of an account."""
@@ -155,7 +186,7 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def code_archive() -> Path:
+def code_archive(folder: Path) -> Path:
     """The zip that carries our packages to executors, named by its content: a session never runs yesterday's code."""
     root = Path(__file__).parent.parent
     packed = io.BytesIO()
@@ -163,6 +194,6 @@ def code_archive() -> Path:
         for file in sorted(file for package in CODE for file in (root / package).rglob("*.py")):
             archive.writestr(zipfile.ZipInfo(str(file.relative_to(root))), file.read_bytes())
     name = f"datalake-{hashlib.sha256(packed.getvalue()).hexdigest()[:16]}-py{sys.version_info.minor}.zip"
-    path = Path(tempfile.mkdtemp(prefix="datalake-code-")) / name
+    path = folder / name
     path.write_bytes(packed.getvalue())
     return path

@@ -75,8 +75,9 @@ def read(path: Path | None = None) -> Profile:
         ) from None
     except (OSError, ValueError) as error:
         raise Refused(f"unreadable ({error})", where=str(path), remedy="write it anew: `up` again") from None
-    if data.get("format") != FORMAT:
-        raise Refused(f"has format {data.get('format')!r}, not {FORMAT}", where=str(path), remedy="`up` again")
+    seen = data.get("format") if isinstance(data, dict) else None
+    if seen != FORMAT:
+        raise Refused(f"has format {seen!r}, not {FORMAT}", where=str(path), remedy="`up` again")
     try:
         return _profile(path, data)
     except (KeyError, TypeError) as error:

@@ -27,7 +27,7 @@ def read(kept_in: Path) -> dict[str, int]:
         return {str(name): int(port) for name, port in json.loads(kept_in.read_text(encoding="ascii")).items()}
     except FileNotFoundError:
         return {}
-    except (ValueError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError):
         raise Problem("unreadable", where=str(kept_in), remedy="remove the file; new ports will be chosen") from None
 
 

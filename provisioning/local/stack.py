@@ -206,7 +206,11 @@ class Stack:
             if not process.runs:
                 self.supervisor.start(name)
             if profile is not None:
-                wait_until(lambda: examine(name, profile, timeout=5).answers, timeout, name)
+                try:
+                    wait_until(lambda: examine(name, profile, timeout=5).answers, timeout, name)
+                except TimeoutError as error:
+                    log = self.state.folder / name / "log" / f"{name}.log"
+                    raise Problem(f"does not answer: {error}", where=name, remedy=f"see {log}") from None
 
     def stop(self, name: str) -> None:
         """Stop one service of a stack that is up."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from provisioning.files import make_folder, write_private
-from provisioning.problem import Problem
+from provisioning.problem import Exit, Problem
 from provisioning.services import Command
 from provisioning.waiting import wait_until
 
@@ -81,7 +82,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
     def _program(self, name: str, command: Command, fingerprint: str) -> str:
         home = self.folder / name
         environment = {**command.env, MARK: str(self.folder), "DATALAKE_SETTINGS": fingerprint}
-        pairs = ",".join(f'{key}="{_escape(_quote(value))}"' for key, value in environment.items())
+        pairs = ",".join(f'{key}="{_escape(_quotable(key, value))}"' for key, value in environment.items())
         return f"""[program:{name}]
 command={_escape(shlex.join(command.argv))}
 directory={_escape(str(home))}
@@ -197,5 +198,13 @@ def _escape(text: str) -> str:
     return text.replace("%", "%%")  # supervisord expands %(name)s
 
 
-def _quote(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+def _quotable(key: str, value: str) -> str:
+    """supervisord's settings cannot escape these; its own complaint would print the whole environment."""
+    if re.search(r"""["\r\n]|\s[;#]|^'|'$""", value):
+        raise Problem(
+            "has a double quote, a line break, a ; or # after a space, or a ' at an end, which cannot be passed on",
+            where=f"the value for {key}",
+            remedy="take another value",
+            code=Exit.USAGE,
+        )
+    return value

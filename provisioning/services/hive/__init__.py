@@ -23,6 +23,7 @@ from thrift.transport.TTransport import TBufferedTransport
 
 from provisioning.connection import Connection
 from provisioning.java import pyspark_jars
+from provisioning.problem import Exit, Problem
 from provisioning.services.placement import Command, Placement, ProbeFailed
 
 S3_JARS = ("hadoop-aws", "iceberg-aws-bundle", "s3-transfer-manager")
@@ -34,7 +35,7 @@ def files(place: Placement) -> Mapping[str, str]:
     """hive-site.xml and core-site.xml: namespaces at s3:// need the store's address and Spark's account."""
     s3 = place.connection.s3
     if s3 is None:
-        raise ProbeFailed("a metastore whose tables lie in S3 needs an object store in the inventory")
+        raise Problem("needs an object store", where="hive", remedy="declare [services.minio]", code=Exit.USAGE)
     values = {
         "database": f"jdbc:derby:{place.data}/metastore",
         "warehouse": f"file://{place.data}/warehouse",

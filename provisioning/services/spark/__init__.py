@@ -11,6 +11,7 @@ from string import Template
 
 from provisioning.connection import Connection
 from provisioning.java import OPENS, pyspark_jars
+from provisioning.problem import Exit, Problem
 from provisioning.services.placement import Command, Placement, ProbeFailed
 
 JARS = ("iceberg-spark-runtime", "iceberg-aws-bundle", "hadoop-aws", "s3-transfer-manager")
@@ -22,7 +23,8 @@ def files(place: Placement) -> Mapping[str, str]:
     """spark.properties (it holds the store's keys, hence a file) and logging."""
     s3, catalog = place.connection.s3, place.connection.catalog
     if s3 is None or catalog is None:
-        raise ProbeFailed("Spark needs an object store and a metastore in the inventory")
+        remedy = "declare [services.minio] and [services.hive]"
+        raise Problem("needs an object store and a metastore", where="spark", remedy=remedy, code=Exit.USAGE)
     jars = [str(place.artifacts[name]) for name in JARS]
     values = {
         "cores": min(os.cpu_count() or 1, 4),
@@ -38,7 +40,7 @@ def files(place: Placement) -> Mapping[str, str]:
         "endpoint": s3.endpoint,
         "region": s3.region,
         "access_key": s3.spark.access_key,
-        "secret_key": s3.spark.secret_key,
+        "secret_key": s3.spark.secret_key.replace("\\", "\\\\"),  # a properties file takes \\ as the start of an escape
     }
     templates = {name: resources(__package__).joinpath("templates", name) for name in ("spark.properties", "log4j2.properties")}
     return {name: Template(file.read_text(encoding="utf-8")).safe_substitute(values) for name, file in templates.items()}

@@ -1,0 +1,34 @@
+"""The promises of the lakehouse, as `promises.toml` lists them."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+REGISTRY = Path(__file__).with_name("promises.toml")
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One promise: its sentence, the line of the plan that it stands for, and where it is expected to be judged.
+
+    `fault` names the test that seeds a fault and sees this promise turn red, where there is one yet.
+    """
+
+    id: str
+    sentence: str
+    plan: str
+    status: Literal["proved-by-suite", "planned"]
+    targets: tuple[str, ...] = ()
+    fault: str | None = None
+
+
+@cache
+def registry() -> dict[str, Promise]:
+    """All promises by id, in the order of the file."""
+    data = tomllib.loads(REGISTRY.read_text(encoding="utf-8"))
+    return {
+        key: Promise(key, **{name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()})
+        for key, entry in data["promise"].items()
+    }
