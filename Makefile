@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 RUN    := $(BIN)/python
-SUITES := suites/inventory suites/services suites/datagen suites/lakehouse
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: help setup conformance test check nightly lock bare-machine
@@ -21,7 +20,7 @@ setup: .venv/installed ## install what the project needs into .venv
 	@touch $@
 
 conformance: setup ## bring the embedded lakehouse up, judge it, write the report, stop it (KEEP=1 leaves it up)
-	$(RUN) .ci/conformance.py $(if $(KEEP),--keep)
+	@KEEP=$(KEEP) .ci/conformance
 
 check: setup ## seconds: lint, types, the harness's own tests
 	$(BIN)/ruff check
@@ -30,10 +29,10 @@ check: setup ## seconds: lint, types, the harness's own tests
 	$(BIN)/pytest suites/selftest -n 2 -q
 
 test: check ## what CI runs: check, then everything once
-	$(RUN) .ci/conformance.py --gate
+	@GATE=1 .ci/conformance
 
 nightly: test ## the gate, then -n 0 against -n 2, then the proof on a bare machine (root)
-	$(RUN) .ci/conformance.py --agreement
+	.ci/agreement
 	.ci/bare-machine
 
 bare-machine: ## prove `make conformance` in a bare Debian 12 root folder, as an ordinary user (needs root)

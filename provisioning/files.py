@@ -19,7 +19,7 @@ def write_private(path: Path, text: str) -> None:
                 file.write(text)
             os.replace(draft, path)
         except BaseException:
-            os.unlink(draft)
+            Path(draft).unlink(missing_ok=True)
             raise
     except OSError as error:
         raise unwritable(path, error) from None

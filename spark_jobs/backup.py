@@ -56,13 +56,13 @@ def run(lake: Lake, arguments: Arguments) -> Result:
     if arguments.files < 1:
         raise Refused("must be at least 1", where="--files", remedy="give how many Parquet files there shall be")
     snapshot = _snapshot(table, arguments)
-    schema_id = table.metadata.current_schema_id if snapshot is None else snapshot.schema_id
-    recorded = metadata.describing(
-        table.metadata.model_dump(mode="json", by_alias=True), int(schema_id or 0), arguments.table
-    )
+    schema_id = table.metadata.current_schema_id
+    if arguments.snapshot is not None and snapshot is not None:
+        schema_id = int(snapshot.schema_id or 0)
+    recorded = metadata.describing(table.metadata.model_dump(mode="json", by_alias=True), schema_id, arguments.table)
     place = arguments.to or _default_place(lake, arguments.table)
     _refuse_occupied(lake, place)
-    done = [] if snapshot is None else _write(lake, table, arguments, snapshot, place)
+    done = [] if snapshot is None else _write(lake, table, arguments, snapshot, schema_id, place)
     made = Manifest(
         table=arguments.table,
         table_uuid=str(table.metadata.table_uuid),
@@ -99,10 +99,15 @@ def _refuse_occupied(lake: Lake, place: str) -> None:
         raise Refused("there is something already", where=place, remedy="name an empty place with --to")
 
 
-def _write(lake: Lake, table: Table, arguments: Arguments, snapshot: Snapshot, place: str) -> list[Part]:
+def _write(
+    lake: Lake, table: Table, arguments: Arguments, snapshot: Snapshot, schema_id: int, place: str
+) -> list[Part]:
     uris = [f"{place}/data/part-{number:05}.parquet" for number in range(arguments.files)]
     addresses = lake.sign(uris, "backup")
-    schema = schema_to_pyarrow(table.schemas()[int(snapshot.schema_id or 0)])
+    schema = schema_to_pyarrow(table.schemas()[schema_id])
+    # Spark reads a named snapshot with that snapshot's schema. Where the schema has changed since, the current state
+    # must be read unnamed, and the table must not move meanwhile.
+    named = snapshot.schema_id == schema_id
 
     def save(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from pyspark import TaskContext
@@ -114,8 +119,11 @@ def _write(lake: Lake, table: Table, arguments: Arguments, snapshot: Snapshot, p
             yield parts.write(number, addresses[number], schema, _chain(first, rows))
 
     lake.progress(f"{arguments.table}: saving snapshot {snapshot.snapshot_id} to {place} …")
-    rows = rows_of(lake, arguments.table, snapshot.snapshot_id).coalesce(arguments.files)
-    return sorted(parts.returned(rows.mapInArrow(save, parts.RETURNED).collect(), uris), key=lambda part: part.uri)
+    rows = rows_of(lake, arguments.table, snapshot.snapshot_id if named else None).coalesce(arguments.files)
+    done = sorted(parts.returned(rows.mapInArrow(save, parts.RETURNED).collect(), uris), key=lambda part: part.uri)
+    if not named and lake.table(arguments.table).metadata_location != table.metadata_location:
+        raise Refused("was changed while it was read", where=arguments.table, remedy="try again; nothing was published")
+    return done
 
 
 def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -1,5 +1,6 @@
 """Iceberg table metadata, as far as backup and restore handle it by themselves."""
 
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,9 +25,11 @@ def describing(metadata: Mapping[str, Any], schema_id: int, table: str) -> dict[
     if metadata["format-version"] != 2:
         what = f"has format version {metadata['format-version']}; backups of version 2 are supported"
         raise Refused(what, where=table, remedy="upgrade or copy the table to version 2 first")
-    schema = next(schema for schema in metadata["schemas"] if schema["schema-id"] == schema_id)
+    schema = next((schema for schema in metadata["schemas"] if schema["schema-id"] == schema_id), None)
+    if schema is None:
+        raise Refused(f"has no schema {schema_id}", where=table, remedy="save another snapshot")
     for path, kind in columns(schema):
-        if kind.split("[")[0] in UNSUPPORTED:
+        if re.split(r"[\[(]", kind)[0] in UNSUPPORTED:
             raise Refused(f"column {path} has type {kind}, which is not supported yet", where=table, remedy="leave it out")
     kept = {key: metadata[key] for key in DESCRIBING if key in metadata}
     return {**kept, "schemas": [schema], "current-schema-id": schema_id, **_default_only(kept)}

@@ -40,7 +40,7 @@ def files(place: Placement) -> Mapping[str, str]:
         "endpoint": s3.endpoint,
         "region": s3.region,
         "access_key": s3.spark.access_key,
-        "secret_key": s3.spark.secret_key.replace("\\", "\\\\"),  # a properties file takes \\ as the start of an escape
+        "secret_key": s3.spark.secret_key.replace("\\", "\\\\"),  # an escape in properties files
     }
     templates = {name: resources(__package__).joinpath("templates", name) for name in ("spark.properties", "log4j2.properties")}
     return {name: Template(file.read_text(encoding="utf-8")).safe_substitute(values) for name, file in templates.items()}

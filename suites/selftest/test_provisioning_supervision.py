@@ -1,0 +1,121 @@
+"""What supervisord is told to run, read back by supervisord's own parser: nothing is started here."""
+
+import shlex
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from supervisor.datatypes import dict_of_key_value_pairs
+from supervisor.options import UnhosedConfigParser
+
+from provisioning.local.supervision import MARK, Supervisor
+from provisioning.problem import Problem
+from provisioning.services import Command
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    """One in folders of its own; a space and a % in its path are nobody's problem."""
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "run"))
+    return Supervisor(tmp_path / "100% of state")
+
+
+def configured(supervisor: Supervisor, command: Command, fingerprint: str = "abc") -> Any:
+    """The settings for one service as supervisord reads them."""
+    supervisor.configure({"minio": command}, {"minio": fingerprint})
+    parser = UnhosedConfigParser()
+    parser.read(str(supervisor.conf))
+    return parser
+
+
+def setting(parser: Any, name: str, section: str = "program:minio") -> str:
+    return str(parser.saneget(section, name, "nothing", expansions={}, do_expand=True))
+
+
+def environment(parser: Any) -> dict[str, str]:
+    return dict(dict_of_key_value_pairs(setting(parser, "environment")))
+
+
+def test_the_settings_are_readable_by_their_owner_only(supervisor: Supervisor) -> None:
+    configured(supervisor, Command(("/bin/minio",)))
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (supervisor.conf, supervisor.runtime)]
+    assert modes == [0o600, 0o700], [f"{mode:o}" for mode in modes]
+
+
+def test_the_socket_is_private_and_its_path_short_enough_for_the_kernel(supervisor: Supervisor, tmp_path: Path) -> None:
+    parser = configured(supervisor, Command(("/bin/minio",)))
+    deep = Supervisor(tmp_path / ("deep/" * 60))
+    name = deep.socket.relative_to(tmp_path / "run")
+    assert setting(parser, "chmod", "unix_http_server") == "0600"
+    assert setting(parser, "file", "unix_http_server") == str(supervisor.socket)
+    assert len(str(name)) <= 60, f"{name} grows with the state's folder"
+
+
+def test_two_lakehouses_have_two_sockets(supervisor: Supervisor, tmp_path: Path) -> None:
+    assert supervisor.socket != Supervisor(tmp_path / "another").socket
+
+
+@pytest.mark.parametrize("argument", ["plain", "two words", "100%", "%(here)s", "it's", 'a "b"', "$HOME", "a\\b", "ü", ""], ids=repr)
+def test_arguments_arrive_as_they_are(supervisor: Supervisor, argument: str) -> None:
+    argv = ("/bin/minio", "server", argument, "--last")
+    parser = configured(supervisor, Command(argv))
+    assert tuple(shlex.split(setting(parser, "command"))) == argv
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["plain", "two words", "100%", "%(here)s", "%%", "a,b=c", "it's", "a\\b", "end\\", "$HOME", "ü", "a;b#c", "[x]", "a=b"],
+    ids=repr,
+)
+def test_environments_arrive_as_they_are(supervisor: Supervisor, value: str) -> None:
+    parser = configured(supervisor, Command(("/bin/minio",), {"SECRET": value, "NEXT": "1"}))
+    seen = environment(parser)
+    assert (seen["SECRET"], seen["NEXT"]) == (value, "1")
+
+
+@pytest.mark.parametrize("value", ['a"b', "a\nb", "a\rb", "a ;b", "a #b", "'a'", "a'", '"'], ids=repr)
+def test_what_cannot_arrive_is_refused_by_name_and_not_repeated(supervisor: Supervisor, value: str) -> None:
+    with pytest.raises(Problem) as caught:
+        configured(supervisor, Command(("/bin/minio",), {"MINIO_ROOT_PASSWORD": f"hunter{value}"}))
+    line = str(caught.value)
+    assert line.startswith("the value for MINIO_ROOT_PASSWORD: has a double quote, "), line
+    assert "hunter" not in line, "a secret is told"
+    assert not supervisor.conf.exists(), "settings were written"
+
+
+def test_a_secret_is_in_the_environment_and_nowhere_else(supervisor: Supervisor) -> None:
+    configured(supervisor, Command(("/bin/minio", "server"), {"MINIO_ROOT_PASSWORD": "s3cret"}))
+    lines = [line for line in supervisor.conf.read_text().splitlines() if "s3cret" in line]
+    assert [line.partition("=")[0] for line in lines] == ["environment"]
+
+
+def test_processes_carry_the_mark_of_their_lakehouse(supervisor: Supervisor) -> None:
+    seen = environment(configured(supervisor, Command(("/bin/minio",))))
+    assert seen[MARK] == str(supervisor.folder)
+
+
+def test_a_changed_fingerprint_changes_the_settings_and_the_same_one_does_not(supervisor: Supervisor) -> None:
+    texts = []
+    for fingerprint in ("abc", "abc", "def"):
+        configured(supervisor, Command(("/bin/minio",)), fingerprint)
+        texts.append(supervisor.conf.read_text())
+    assert (texts[0] == texts[1], texts[1] == texts[2]) == (True, False)
+
+
+def test_nothing_is_restarted_behind_the_users_back(supervisor: Supervisor) -> None:
+    parser = configured(supervisor, Command(("/bin/minio",)))
+    seen = {name: setting(parser, name) for name in ("autorestart", "startretries", "stopasgroup", "killasgroup")}
+    assert seen == {"autorestart": "false", "startretries": "0", "stopasgroup": "true", "killasgroup": "true"}
+
+
+def test_output_goes_to_the_services_own_log(supervisor: Supervisor) -> None:
+    parser = configured(supervisor, Command(("/bin/minio",)))
+    assert setting(parser, "stdout_logfile") == f"{supervisor.folder}/minio/log/minio.log"
+    assert setting(parser, "redirect_stderr") == "true"
+    assert setting(parser, "logfile", "supervisord") == f"{supervisor.folder}/supervisord.log"
+
+
+def test_without_a_supervisord_nothing_answers_and_nothing_runs(supervisor: Supervisor) -> None:
+    assert (supervisor.answers(), supervisor.processes()) == (False, {})
