@@ -58,8 +58,13 @@ def written(folder: Path, content: object) -> Path:
 
 def test_a_whole_profile_is_read(tmp_path: Path) -> None:
     read = profile.read(written(tmp_path, WHOLE))
-    assert read.s3 and read.catalog
-    assert (read.inventory, read.row_budget, sorted(read.s3.accounts)) == ("local", 1000, ["backup", "harness", "spark"])
+    assert read.s3
+    assert read.catalog
+    assert (read.inventory, read.row_budget, sorted(read.s3.accounts)) == (
+        "local",
+        1000,
+        ["backup", "harness", "spark"],
+    )
 
 
 def test_a_missing_file_says_what_to_run(tmp_path: Path) -> None:

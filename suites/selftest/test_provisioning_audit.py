@@ -73,9 +73,17 @@ def test_a_host_that_is_just_large_enough_is_not_overcommitted(what: str) -> Non
 @pytest.mark.parametrize(
     ("rule", "mended", "hint"),
     [
-        ("multicast-domain", {"domain": "gti.example"}, "gti.local: names under .local belong to multicast DNS (RFC 6762)"),
+        (
+            "multicast-domain",
+            {"domain": "gti.example"},
+            "gti.local: names under .local belong to multicast DNS (RFC 6762)",
+        ),
         ("no-dns-server", {"dns": "bind"}, "no authoritative DNS server: install bind"),
-        ("key-in-repository", {"ssh_key": "~/.ssh/ct_datalake_id_ed25519"}, "scripts/key/ct_datalake_id_ed25519: a private"),
+        (
+            "key-in-repository",
+            {"ssh_key": "~/.ssh/ct_datalake_id_ed25519"},
+            "scripts/key/ct_datalake_id_ed25519: a private",
+        ),
         ("key-in-repository", {"ssh_key": "/etc/datalake/key"}, "inside the repository's tree"),
     ],
     ids=["domain", "dns", "key-at-home", "key-elsewhere"],

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from provisioning import __main__ as cli
+from provisioning import secrets
 from provisioning.connection import CLIENT_SECRETS
 from provisioning.inventory import shipped
+from provisioning.local.supervision import Process
 from provisioning.secrets import variable
 
 SITE = """format = 1
@@ -20,6 +22,14 @@ host = "192.0.2.1"
 port = 9000
 """
 
+ALONE = """format = 1
+extends = "plan"
+name = "alone"
+target = "local"
+services.hive.port = 0
+budget.free_disk = "1 MB"
+"""
+
 
 @pytest.fixture(autouse=True)
 def _nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +38,7 @@ def _nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("DATALAKE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    monkeypatch.setattr(cli.secrets.required, "__defaults__", (tmp_path / ".env",))
+    monkeypatch.setattr(secrets.required, "__defaults__", (tmp_path / ".env",))
     for name in CLIENT_SECRETS:
         monkeypatch.delenv(variable(name), raising=False)
 
@@ -50,7 +60,9 @@ def written(folder: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize("command", [name for name in cli.COMMANDS if name not in ("start", "stop")])
-def test_an_unknown_inventory_is_one_line_with_the_choices(run: Callable[..., tuple[int, str, str]], command: str) -> None:
+def test_an_unknown_inventory_is_one_line_with_the_choices(
+    run: Callable[..., tuple[int, str, str]], command: str
+) -> None:
     code, out, err = run(command, "--inventory", "nowhere")
     assert (code, out) == (2, ""), err
     assert err == (
@@ -125,7 +137,9 @@ def test_destroying_with_a_yes_removes_what_up_made(run: Callable[..., tuple[int
     assert run("destroy", "--yes")[:2] == (0, "there was nothing\n")
 
 
-def test_a_folder_that_up_did_not_make_is_not_destroyed(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_a_folder_that_up_did_not_make_is_not_destroyed(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
     (tmp_path / "state/local").mkdir(parents=True)
     (tmp_path / "state/local/thesis.txt").write_text("only copy")
     code, _, err = run("destroy", "--yes")
@@ -179,10 +193,9 @@ def test_a_foreign_lakehouse_without_its_secrets_lists_the_variables(
 def test_a_service_without_its_peers_is_one_line(
     run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("provisioning.artifacts.provide", lambda names, report: {name: tmp_path for name in names})
+    monkeypatch.setattr("provisioning.artifacts.provide", lambda names, report: dict.fromkeys(names, tmp_path))
     monkeypatch.setattr("provisioning.local.stack.find_java", lambda: tmp_path / "java")
-    alone = 'format = 1\nextends = "plan"\nname = "alone"\ntarget = "local"\nservices.hive.port = 0\nbudget.free_disk = "1 MB"\n'
-    code, _, err = run("up", "--inventory", written(tmp_path, alone))
+    code, _, err = run("up", "--inventory", written(tmp_path, ALONE))
     assert code == 2, err
     assert err == "provisioning up: hive: needs an object store; declare [services.minio]\n"
 
@@ -201,5 +214,21 @@ def test_an_interrupted_command_says_what_goes_on(
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(cli.COMMANDS, "down", interrupted)  # type: ignore[arg-type]
+    monkeypatch.setitem(cli.COMMANDS, "down", interrupted)
     assert run("down") == (130, "", "interrupted; what runs goes on: `up` again, or `down`\n")
+
+
+def test_a_started_service_that_never_answers_is_one_line_with_its_log(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def timed_out(*_: object, **__: object) -> None:
+        raise TimeoutError("not within 120 s")
+
+    there = {"minio": Process("minio", "RUNNING", 0, 1.0, "")}
+    monkeypatch.setattr("provisioning.local.stack.Supervisor.processes", lambda self: there)
+    monkeypatch.setattr("provisioning.local.stack.Stack.profile", lambda self: "a profile")
+    monkeypatch.setattr("provisioning.local.stack.wait_until", timed_out)
+    code, out, err = run("start", "minio")
+    assert (code, out) == (3, ""), err
+    log = tmp_path / "state/local/minio/log/minio.log"
+    assert err == f"provisioning start: minio: does not answer: not within 120 s; see {log}\n"

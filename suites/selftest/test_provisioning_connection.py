@@ -30,7 +30,11 @@ def test_the_jobs_read_what_provisioning_writes(tmp_path: Path) -> None:
     written, path = made(), tmp_path / "connection.json"
     connection.write(written, path)
     read = jobs.read(path)
-    assert written.s3 and written.catalog and written.spark and read.s3 and read.catalog
+    assert written.s3
+    assert written.catalog
+    assert written.spark
+    assert read.s3
+    assert read.catalog
     for name in ("endpoint", "region", "warehouse_bucket", "backup_bucket"):
         assert getattr(read.s3, name) == getattr(written.s3, name), name
     for name in ("harness", "spark", "backup"):
@@ -46,7 +50,9 @@ def test_both_sides_speak_the_same_format() -> None:
     assert connection.FORMAT == jobs.FORMAT
 
 
-@pytest.mark.parametrize("services", [(), ("minio",), ("minio", "hive"), ("spark",)], ids=lambda names: "+".join(names) or "none")
+@pytest.mark.parametrize(
+    "services", [(), ("minio",), ("minio", "hive"), ("spark",)], ids=lambda names: "+".join(names) or "none"
+)
 def test_a_part_that_is_not_declared_is_none_on_both_sides(tmp_path: Path, services: tuple[str, ...]) -> None:
     written = made(declaring(*services))
     connection.write(written, tmp_path / "connection.json")
@@ -57,10 +63,27 @@ def test_a_part_that_is_not_declared_is_none_on_both_sides(tmp_path: Path, servi
 
 def test_the_profile_has_the_addresses_that_were_chosen() -> None:
     profile = made()
-    assert profile.s3 and profile.catalog and profile.spark
-    assert (profile.s3.endpoint, profile.s3.address, profile.s3.tls) == ("http://127.0.0.1:9000", "127.0.0.1:9000", False)
+    assert profile.s3
+    assert profile.catalog
+    assert profile.spark
+    assert (profile.s3.endpoint, profile.s3.address, profile.s3.tls) == (
+        "http://127.0.0.1:9000",
+        "127.0.0.1:9000",
+        False,
+    )
     assert profile.catalog.uri == "thrift://127.0.0.1:9083"
     assert profile.spark.remote == "sc://localhost:15002", "Spark's client sends a token in clear to `localhost` only"
+
+
+def test_each_kind_of_client_has_an_account_and_a_key_of_its_own() -> None:
+    s3 = made().s3
+    assert s3 is not None
+    keys = {
+        name: (account.access_key, account.secret_key)
+        for name, account in vars(s3).items()
+        if hasattr(account, "secret_key")
+    }
+    assert keys == {name: (name, f"value-of-minio-{name}") for name in ("harness", "spark", "backup")}
 
 
 def test_a_site_with_tls_is_reached_by_https_at_its_own_name() -> None:
@@ -69,7 +92,8 @@ def test_a_site_with_tls_is_reached_by_https_at_its_own_name() -> None:
         "spark": LOCAL.services["spark"].model_copy(update={"host": "spark.site"}),
     }
     profile = made(LOCAL.model_copy(update={"services": services, "ca_file": "/etc/ca.pem"}))
-    assert profile.s3 and profile.spark
+    assert profile.s3
+    assert profile.spark
     assert (profile.s3.endpoint, profile.s3.tls) == ("https://s3.site:9000", True)
     assert (profile.spark.remote, profile.ca_file) == ("sc://spark.site:15002", "/etc/ca.pem")
 

@@ -1,4 +1,4 @@
-"""Inventories: the plan is the one of the design, and what is wrong in a file is said in one line: file, key, remedy."""
+"""The plan is the one of the design, and what is wrong in an inventory is one line: file, key, remedy."""
 
 from pathlib import Path
 
@@ -45,12 +45,20 @@ WRONG = {
     "cores": ('[containers.hive]\ncores = "two"', "containers.hive.cores", ["integer", "'two'"]),
     "port": ("[services.minio]\nport = 65536", "services.minio.port", ["65535", "65536"]),
     "port-missing": ("[services.minio]\n", "services.minio.port", ["missing", "add it"]),
-    "unknown-service": ("[services.oracle]\nport = 1", "services.oracle", ["no service that we know", "hive, minio, spark"]),
+    "unknown-service": (
+        "[services.oracle]\nport = 1",
+        "services.oracle",
+        ["no service that we know", "hive, minio, spark"],
+    ),
     "version": ('[versions]\nscala = "2.13"', "versions.scala", ["'iceberg'", "'scala'"]),
     "account": ('[store.accounts]\nroot = "x"', "store.accounts.root", ["'harness'", "'root'"]),
     "impact": ('impact = "explode"', "impact", ["'observe', 'write' or 'disrupt'", "explode"]),
     "reason": ('accepts = ["broken"]', "accepts.0", ["'not-declared'", "broken"]),
-    "known-failure": ("[[known_failures]]\npromise = 'x'\nexception = 'Y'", "known_failures.0.link", ["missing", "add it"]),
+    "known-failure": (
+        "[[known_failures]]\npromise = 'x'\nexception = 'Y'",
+        "known_failures.0.link",
+        ["missing", "add it"],
+    ),
     "no-table": ("containers = 3", "containers", ["dictionary", "it says 3"]),
 }
 
@@ -213,7 +221,9 @@ def test_an_unreadable_file_is_refused_by_name(tmp_path: Path, monkeypatch: pyte
     assert refusal(path) == f"{path}: Permission denied; make it readable"
 
 
-@pytest.mark.parametrize("choice", ["nowhere", "folder", "x" * 300, "missing.toml"], ids=["name", "folder", "long", "file"])
+@pytest.mark.parametrize(
+    "choice", ["nowhere", "folder", "x" * 300, "missing.toml"], ids=["name", "folder", "long", "file"]
+)
 def test_an_inventory_that_is_not_there_lists_the_choices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: str
 ) -> None:
@@ -222,7 +232,9 @@ def test_an_inventory_that_is_not_there_lists_the_choices(
     with pytest.raises(Problem) as caught:
         find(choice)
     assert caught.value.code == Exit.USAGE, f"exit code {caught.value.code}"
-    expected = f"--inventory {choice}: there is no such inventory; give a path to one, or one of: {', '.join(shipped())}"
+    expected = (
+        f"--inventory {choice}: there is no such inventory; give a path to one, or one of: {', '.join(shipped())}"
+    )
     assert str(caught.value) == expected
 
 

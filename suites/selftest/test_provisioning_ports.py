@@ -84,7 +84,9 @@ def test_nothing_was_chosen_before_the_first_time(kept: Path) -> None:
     assert ports.read(kept) == {}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "5", '{"minio": null}', '{"minio": "x"}', '{"minio": {}}'], ids=repr)
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "5", '{"minio": null}', '{"minio": "x"}', '{"minio": {}}'], ids=repr
+)
 def test_kept_ports_that_are_unreadable_are_refused_with_the_way_out(kept: Path, content: str) -> None:
     kept.write_text(content)
     with pytest.raises(Problem) as caught:

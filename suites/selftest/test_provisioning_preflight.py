@@ -14,7 +14,8 @@ PATH = Path(__file__).parents[2] / ".ci/preflight.py"
 def preflight() -> ModuleType:
     """The script as a module: it lies in no package."""
     spec = importlib.util.spec_from_file_location("preflight", PATH)
-    assert spec and spec.loader, PATH
+    assert spec is not None, PATH
+    assert spec.loader is not None, PATH
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -56,6 +56,7 @@ def test_a_new_name_is_added_and_leaves_the_kept_ones(tmp_path: Path) -> None:
     both = secrets.generated(["minio-root", "minio-spark"], store, tmp_path / ".env")
     only = secrets.generated(["minio-spark"], store, tmp_path / ".env")
     assert both["minio-root"] == first["minio-root"]
+    assert secrets.generated(["minio-root"], store, tmp_path / ".env") == first, "a kept one was lost from the store"
     assert only == {"minio-spark": both["minio-spark"]}
 
 

@@ -16,7 +16,23 @@ def test_a_size_is_read_as_bytes(text: str, size: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2", "GiB", "2 gib", "2 TB", "1.5 GiB", "-1 GiB", "0 GiB", "2  GiB", "2 GiB ", "2 GiB/s", 2048, 2.5, None, ["2 GiB"]],
+    [
+        "",
+        "2",
+        "GiB",
+        "2 gib",
+        "2 TB",
+        "1.5 GiB",
+        "-1 GiB",
+        "0 GiB",
+        "2  GiB",
+        "2 GiB ",
+        "2 GiB/s",
+        2048,
+        2.5,
+        None,
+        ["2 GiB"],
+    ],
     ids=repr,
 )
 def test_anything_else_is_refused_with_how_to_write_it(text: object) -> None:

@@ -57,7 +57,9 @@ def test_two_lakehouses_have_two_sockets(supervisor: Supervisor, tmp_path: Path)
     assert supervisor.socket != Supervisor(tmp_path / "another").socket
 
 
-@pytest.mark.parametrize("argument", ["plain", "two words", "100%", "%(here)s", "it's", 'a "b"', "$HOME", "a\\b", "ü", ""], ids=repr)
+@pytest.mark.parametrize(
+    "argument", ["plain", "two words", "100%", "%(here)s", "it's", 'a "b"', "$HOME", "a\\b", "ü", ""], ids=repr
+)
 def test_arguments_arrive_as_they_are(supervisor: Supervisor, argument: str) -> None:
     argv = ("/bin/minio", "server", argument, "--last")
     parser = configured(supervisor, Command(argv))
@@ -66,7 +68,22 @@ def test_arguments_arrive_as_they_are(supervisor: Supervisor, argument: str) -> 
 
 @pytest.mark.parametrize(
     "value",
-    ["plain", "two words", "100%", "%(here)s", "%%", "a,b=c", "it's", "a\\b", "end\\", "$HOME", "ü", "a;b#c", "[x]", "a=b"],
+    [
+        "plain",
+        "two words",
+        "100%",
+        "%(here)s",
+        "%%",
+        "a,b=c",
+        "it's",
+        "a\\b",
+        "end\\",
+        "$HOME",
+        "ü",
+        "a;b#c",
+        "[x]",
+        "a=b",
+    ],
     ids=repr,
 )
 def test_environments_arrive_as_they_are(supervisor: Supervisor, value: str) -> None:

@@ -14,9 +14,9 @@ pytestmark = [pytest.mark.requires("minio"), pytest.mark.verifies("security.sepa
 
 
 @pytest.fixture
-def saved(lake: Lake, store: Minio, run_id: str, worker_id: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+def saved(lake: Lake, store: Minio, run_id: str, worker: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """(bucket, key) of an object in the backup bucket, put there by the backup's account."""
-    prefix = f"tests/{run_id}/{worker_id}/{request.node.name}"
+    prefix = f"tests/{run_id}/{worker}/{request.node.name}"
     lake.store("backup").put_object(lake.backup_bucket, f"{prefix}/saved", io.BytesIO(b"x"), 1)
     yield lake.backup_bucket, f"{prefix}/saved"
     remove_objects(store, f"s3://{lake.backup_bucket}/{prefix}")

@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.requires("minio"), pytest.mark.verifies("store.s3")]
 
 
 @pytest.fixture
-def place(lake: Lake, store: Minio, run_id: str, worker_id: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+def place(lake: Lake, store: Minio, run_id: str, worker: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """(bucket, prefix) of a test's own."""
-    prefix = f"tests/{run_id}/{worker_id}/{request.node.name}"
+    prefix = f"tests/{run_id}/{worker}/{request.node.name}"
     yield lake.backup_bucket, prefix
     remove_objects(store, f"s3://{lake.backup_bucket}/{prefix}")
 
