@@ -10,6 +10,7 @@ pytest_plugins = [
     "fixtures.recording",
     "fixtures.lake",
     "fixtures.oracles",
+    "fixtures.jobs",
     "fixtures.tables",
     "fixtures.stacks",
 ]

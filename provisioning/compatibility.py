@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from provisioning.inventory import Product
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -19,7 +21,7 @@ class Conflict:
     """A rule that does not hold."""
 
     rule: Rule
-    versions: Mapping[str, str]
+    versions: Mapping[Product, str]
 
     def __str__(self) -> str:
         return f"{self.rule.name} ({self.rule.source}): have {dict(self.versions)}; {self.rule.remedy}"
@@ -53,7 +55,7 @@ RULES = (
 )
 
 
-def check(versions: Mapping[str, str]) -> list[Conflict]:
+def check(versions: Mapping[Product, str]) -> list[Conflict]:
     """The rules that these versions break. `versions` has spark, iceberg, hive and python."""
     parsed = {name: tuple(int(part) for part in text.split(".")) for name, text in versions.items()}
     return [Conflict(rule, versions) for rule in RULES if not rule.holds(parsed)]

@@ -9,10 +9,11 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from provisioning.files import write_private
 from provisioning.inventory import Inventory
+from provisioning.problem import Problem
 
 FORMAT = 1
 CLIENT_SECRETS = ("minio-harness", "minio-spark", "minio-backup", "spark-connect")
@@ -83,6 +84,26 @@ class Connection:
 def write(connection: Connection, path: Path) -> None:
     """Write the profile for its owner only (0600), whole or not at all."""
     write_private(path, json.dumps(dataclasses.asdict(connection), indent=1))
+
+
+def read(path: Path) -> Connection:
+    """The profile that `write` wrote. Raises Problem where the file is none."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        s3, catalog, spark = data.pop("s3"), data.pop("catalog"), data.pop("spark")
+        return Connection(
+            s3=_s3(s3) if s3 else None,
+            catalog=Catalog(**catalog) if catalog else None,
+            spark=Spark(**spark) if spark else None,
+            **data,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Problem(f"is no connection profile ({error})", where=str(path), remedy="`up` again") from None
+
+
+def _s3(data: Mapping[str, Any]) -> S3:
+    accounts = {name: Account(**data[name]) for name in ("harness", "spark", "backup")}
+    return S3(**{**data, **accounts})
 
 
 def shell(connection: Connection, path: Path) -> str:

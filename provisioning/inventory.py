@@ -16,6 +16,7 @@ SERVICES = Path(__file__).parent / "services"
 
 Size = Annotated[int, BeforeValidator(parse_size)]
 Reason = Literal["not-declared", "over-impact", "not-comparable", "known-failure"]
+Product = Literal["python", "spark", "iceberg", "hive"]
 Impact = Literal["observe", "write", "disrupt"]
 
 
@@ -101,7 +102,7 @@ class Inventory(_Strict):
     domain: str
     dns: Literal["proxmox-host", "bind", "site"]
     ssh_key: str
-    versions: dict[Literal["python", "spark", "iceberg", "hive"], str]
+    versions: dict[Product, str]
     host: Host
     containers: dict[str, Container]
     services: dict[ServiceName, Service] = {}

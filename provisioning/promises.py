@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 REGISTRY = Path(__file__).with_name("promises.toml")
 
@@ -28,7 +28,8 @@ class Promise:
 def registry() -> dict[str, Promise]:
     """All promises by id, in the order of the file."""
     data = tomllib.loads(REGISTRY.read_text(encoding="utf-8"))
-    return {
-        key: Promise(key, **{name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()})
-        for key, entry in data["promise"].items()
-    }
+    return {key: _promise(key, entry) for key, entry in data["promise"].items()}
+
+
+def _promise(key: str, entry: dict[str, Any]) -> Promise:
+    return Promise(key, **{**entry, "targets": tuple(entry.get("targets", ()))})

@@ -132,7 +132,7 @@ def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa
 
 
 def _saved(part: Part, place: str) -> SavedFile:
-    return SavedFile(part.uri.removeprefix(f"{place}/"), part.rows, part.bytes, part.sha256, part.md5)
+    return SavedFile(part.uri.removeprefix(f"{place}/"), part.rows, part.size, part.sha256, part.md5)
 
 
 def _check_count(made: Manifest, snapshot: Snapshot) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import re
 import sys
 import types
 import typing
@@ -12,7 +13,9 @@ from typing import Any, TypeVar
 
 import grpc
 import urllib3
-from minio.error import S3Error
+from minio.error import MinioException
+from pyarrow.lib import ArrowException
+from pyiceberg.exceptions import CommitFailedException, NoSuchNamespaceError, RESTError, WaitingForLockException
 from pyspark.errors import PySparkException
 from thrift.Thrift import TException
 
@@ -21,6 +24,19 @@ from spark_jobs.lake import Lake
 
 Arguments = TypeVar("Arguments")
 INTERRUPTED = 130
+SERVICE_ERRORS = (
+    grpc.RpcError,
+    PySparkException,
+    MinioException,
+    urllib3.exceptions.HTTPError,
+    TException,
+    CommitFailedException,
+    NoSuchNamespaceError,
+    RESTError,
+    WaitingForLockException,
+    ArrowException,
+    OSError,
+)
 
 
 def option(text: str, **default: Any) -> Any:
@@ -29,7 +45,10 @@ def option(text: str, **default: Any) -> Any:
 
 
 def command(
-    run: Callable[[Lake, Arguments], Any], arguments: type[Arguments], doc: str | None, argv: Sequence[str] | None = None
+    run: Callable[[Lake, Arguments], Any],
+    arguments: type[Arguments],
+    doc: str | None,
+    argv: Sequence[str] | None = None,
 ) -> int:
     """Run a job from a command line. Returns 0 done, 1 damage found, 2 refused, 3 unreachable, 130 interrupted."""
     parsed = parser(arguments, doc).parse_args(argv)
@@ -43,7 +62,7 @@ def command(
     except JobError as error:
         print(error, file=sys.stderr)
         return error.code
-    except (grpc.RpcError, PySparkException, S3Error, urllib3.exceptions.HTTPError, TException, OSError) as error:
+    except SERVICE_ERRORS as error:
         failure = failed(error)
         print(failure, file=sys.stderr)
         return failure.code
@@ -53,12 +72,18 @@ def command(
 
 def failed(error: Exception) -> JobError:
     """A service's complaint, in one line."""
-    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return Unreachable(
-        f"{type(error).__name__}: {line[:300]}",
+        f"{type(error).__name__}: {first_line(str(error))}",
         where="the lakehouse",
         remedy="see `python -m provisioning status` and the services' logs",
     )
+
+
+def first_line(text: str) -> str:
+    """What a service said, without the wrapping of gRPC and without a stack trace."""
+    details = re.search(r'details = "(.*?)"$', text, re.MULTILINE)
+    lines = [line.strip() for line in (details[1] if details else text).splitlines() if line.strip()]
+    return lines[0][:300] if lines else "no word of why"
 
 
 def parser(arguments: type[Any], doc: str | None) -> argparse.ArgumentParser:
@@ -75,7 +100,9 @@ def parser(arguments: type[Any], doc: str | None) -> argparse.ArgumentParser:
         else:
             shown = "" if field.default is None else f" (default: {field.default})"
             flag = f"--{field.name.replace('_', '-')}"
-            made.add_argument(flag, type=kind, default=field.default, metavar=kind.__name__.upper(), help=help_text + shown)
+            made.add_argument(
+                flag, type=kind, default=field.default, metavar=kind.__name__.upper(), help=help_text + shown
+            )
     made.add_argument("--connection", type=Path, metavar="FILE", help="connection profile (default: the last `up`'s)")
     made.add_argument("--json", action="store_true", help="print the result as JSON")
     return made

@@ -16,7 +16,9 @@ class Arguments:
     """Which table, and what to keep."""
 
     table: str = option("namespace.table")
-    older_than: str | None = option("expire snapshots older than this time (ISO 8601); default: 5 days ago", default=None)
+    older_than: str | None = option(
+        "expire snapshots older than this time (ISO 8601); default: 5 days ago", default=None
+    )
     keep: int = option("keep at least so many of the newest snapshots", default=1)
 
 
@@ -62,8 +64,12 @@ def _moment(text: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Refused(f"{text!r} is no time", where="--older-than", remedy="write it like 2026-11-22T13:00:00Z") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        what, remedy = f"{text!r} is no time", "write it like 2026-11-22T13:00:00Z"
+        raise Refused(what, where="--older-than", remedy=remedy) from None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment > datetime.now(UTC):
+        raise Refused(f"{text} lies ahead", where="--older-than", remedy="name a time that has passed")
+    return moment
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ Tasks write Parquet straight to the bucket; one commit a table makes its rows vi
 (seed, table, column, row id), so `datagen.expected` says what must be there.
 """
 
+import contextlib
+import itertools
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -74,7 +76,9 @@ def run(lake: Lake, arguments: Arguments) -> Result:
         for name in made:
             lake.spark.sql(f"DROP TABLE {lake.sql_name(name)} PURGE")
         raise
-    return Result({f"{arguments.namespace}.{table}": dataset.rows(table) for table in TABLES}, sum(p.bytes for p in written))
+    return Result(
+        {f"{arguments.namespace}.{table}": dataset.rows(table) for table in TABLES}, sum(p.size for p in written)
+    )
 
 
 def _check(lake: Lake, arguments: Arguments, dataset: Dataset) -> None:
@@ -83,11 +87,11 @@ def _check(lake: Lake, arguments: Arguments, dataset: Dataset) -> None:
     rows = sum(dataset.rows(table) for table in TABLES)
     if rows > lake.profile.row_budget:
         remedy = "take fewer customers, or raise budget.rows in the inventory"
-        raise Refused(f"{rows} rows, the inventory allows {lake.profile.row_budget}", where="--customers", remedy=remedy)
-    try:
+        raise Refused(
+            f"{rows} rows, the inventory allows {lake.profile.row_budget}", where="--customers", remedy=remedy
+        )
+    with contextlib.suppress(NamespaceAlreadyExistsError):
         lake.catalog.create_namespace(arguments.namespace, {"location": f"{lake.warehouse}/{arguments.namespace}.db"})
-    except NamespaceAlreadyExistsError:
-        pass
     there = [name for name in TABLES if lake.catalog.table_exists(f"{arguments.namespace}.{name}")]
     if there:
         raise Refused(f"{', '.join(there)} exist already", where=arguments.namespace, remedy="take another namespace")
@@ -118,7 +122,7 @@ def write_parts(lake: Lake, target: Table, dataset: Dataset, table: str, files: 
 def split(rows: int, files: int) -> Sequence[tuple[int, int]]:
     """(start, count) of each file, as even as can be; no empty ones."""
     edges = [rows * number // files for number in range(files + 1)]
-    return [(start, end - start) for start, end in zip(edges, edges[1:], strict=False) if end > start]
+    return [(start, end - start) for start, end in itertools.pairwise(edges) if end > start]
 
 
 if __name__ == "__main__":

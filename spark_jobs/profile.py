@@ -84,14 +84,22 @@ def read(path: Path | None = None) -> Profile:
         raise Refused(f"lacks {error}", where=str(path), remedy="write it anew: `up` again") from None
 
 
+def _s3(data: Mapping[str, Any]) -> S3:
+    return S3(
+        endpoint=data["endpoint"],
+        region=data["region"],
+        warehouse_bucket=data["warehouse_bucket"],
+        backup_bucket=data["backup_bucket"],
+        accounts={name: Account(**data[name]) for name in ("harness", "spark", "backup")},
+    )
+
+
 def _profile(path: Path, data: Mapping[str, Any]) -> Profile:
     s3, catalog, spark = data["s3"], data["catalog"], data["spark"]
-    accounts = {name: Account(**s3[name]) for name in ("harness", "spark", "backup")} if s3 else {}
-    fields = ("endpoint", "region", "warehouse_bucket", "backup_bucket")
     return Profile(
         source=path,
         inventory=data["inventory"],
-        s3=S3(*(s3[name] for name in fields), accounts) if s3 else None,
+        s3=_s3(s3) if s3 else None,
         catalog=Catalog(**catalog) if catalog else None,
         spark_remote=spark["remote"] if spark else None,
         spark_token=spark["token"] if spark else None,

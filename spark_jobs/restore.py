@@ -44,7 +44,7 @@ class Result:
 
 
 def run(lake: Lake, arguments: Arguments) -> Result:
-    """Verify, build, compare, rename. Raises Damaged or Refused before anything is written, or with all removed again."""
+    """Verify, build, compare, rename. Raises Damaged or Refused with nothing written, or all of it removed again."""
     began = time.monotonic()
     _check_target(lake, arguments.to)
     lake.progress(f"{arguments.backup}: verifying …")
@@ -95,7 +95,7 @@ def _register_empty(lake: Lake, name: str, made: Manifest) -> None:
 
 
 def fill(lake: Lake, name: str, backup: str, made: Manifest) -> None:
-    """Write the saved rows through Iceberg, which goes by the ids, the partition spec and the sort order of the table."""
+    """Write the saved rows through Iceberg, which goes by the table's ids, partition spec and sort order."""
     if made.files:
         rows: Any = lake.spark.read.parquet(*(f"{backup}/{file.key}" for file in made.files))
         # Parquet readers call every column nullable; what was saved from a required column has no nulls.

@@ -39,7 +39,7 @@ def data_file(table: Table, part: Part) -> DataFile:
         file_path=part.uri,
         file_format=FileFormat.PARQUET,
         partition=Record(),
-        file_size_in_bytes=part.bytes,
+        file_size_in_bytes=part.size,
         sort_order_id=None,
         equality_ids=None,
         key_metadata=None,

@@ -33,8 +33,9 @@ class SavedFile:
 class Manifest:
     """What a backup holds.
 
-    `metadata` has the table's metadata as Iceberg writes it, as far as it describes the table and not its files: format
-    version, schema with field ids, partition specs, sort orders, properties. `snapshot` is None for a table without rows.
+    `metadata` has the table's metadata as Iceberg writes it, as far as it describes the table and not its files:
+    format version, schema with field ids, partition specs, sort orders, properties. `snapshot` is None for a table that
+    never had rows.
     """
 
     table: str

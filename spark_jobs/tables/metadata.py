@@ -30,7 +30,9 @@ def describing(metadata: Mapping[str, Any], schema_id: int, table: str) -> dict[
         raise Refused(f"has no schema {schema_id}", where=table, remedy="save another snapshot")
     for path, kind in columns(schema):
         if re.split(r"[\[(]", kind)[0] in UNSUPPORTED:
-            raise Refused(f"column {path} has type {kind}, which is not supported yet", where=table, remedy="leave it out")
+            raise Refused(
+                f"column {path} has type {kind}, which is not supported yet", where=table, remedy="leave it out"
+            )
     kept = {key: metadata[key] for key in DESCRIBING if key in metadata}
     return {**kept, "schemas": [schema], "current-schema-id": schema_id, **_default_only(kept)}
 
@@ -58,10 +60,13 @@ def columns(node: Mapping[str, Any] | str, path: str = "") -> Iterator[tuple[str
 def empty_table(recorded: Mapping[str, Any], location: str, now_ms: int) -> dict[str, Any]:
     """Metadata of a new table at `location` that has no snapshot and the recorded field ids.
 
-    Creating the table through a catalog would assign fresh ids, and a reader goes by ids (Iceberg spec, Column Projection).
+    A catalog that creates a table assigns fresh ids, and readers go by ids (Iceberg spec, Column Projection).
     """
+    elsewhere = ("write.data.path", "write.metadata.path", "write.object-storage.path")
+    properties = {key: value for key, value in recorded["properties"].items() if key not in elsewhere}
     return {
         **recorded,
+        "properties": properties,  # without paths: a restored table must not write into its original's folders
         "table-uuid": str(uuid.uuid4()),
         "location": location,
         "last-updated-ms": now_ms,

@@ -45,7 +45,9 @@ def quick(manifest: Manifest, listing: Iterable[Found]) -> list[Damage]:
     found = {entry.key: entry for entry in listing if entry.key != NAME}
     damage = [_look(file, found.get(file.key)) for file in manifest.files]
     known = {file.key for file in manifest.files}
-    surplus = [Damage(key, "surplus", f"{found[key].bytes} bytes", "no such object") for key in sorted(found.keys() - known)]
+    surplus = [
+        Damage(key, "surplus", f"{found[key].bytes} bytes", "no such object") for key in sorted(found.keys() - known)
+    ]
     return [item for item in damage if item] + surplus
 
 

@@ -14,13 +14,10 @@ import pytest
 from minio import Minio
 
 from datagen import batch, expected, fingerprint, schema
+from fixtures.jobs import Jobs, Lake, bucket_and_key
 from fixtures.measuring import Interleave, Measure, Rounds
 from fixtures.states import state_of
 from fixtures.tables import MakeBackup, MakeTable, Shop, remove_objects
-from spark_jobs import compact
-from spark_jobs import fingerprint as fingerprints
-from spark_jobs.generate import write_parts
-from spark_jobs.lake import Lake, bucket_and_key
 
 pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("performance.throughput")]
 
@@ -45,11 +42,11 @@ def big_shop(make_shop: Callable[..., Shop]) -> Shop:
 
 
 def test_generation_against_a_bare_pyarrow_write(
-    lake: Lake, store: Minio, big_shop: Shop, run_id: str, interleave: Interleave, measure: Measure
+    lake: Lake, jobs: Jobs, store: Minio, big_shop: Shop, run_id: str, interleave: Interleave, measure: Measure
 ) -> None:
     """The floor writes batches that are ready in memory, as Parquet into the same bucket, with as many writers."""
-    dataset, table = big_shop.dataset, lake.table(big_shop.table("orders"))
-    rows, names = dataset.rows("orders"), itertools.count()
+    dataset, names = big_shop.dataset, itertools.count()
+    rows = dataset.rows("orders")
     ready = pa.Table.from_batches([batch(dataset, "orders", 0, rows)])
     place = f"s3://{lake.backup_bucket}/tests/{run_id}/floor"
     written = []
@@ -65,39 +62,49 @@ def test_generation_against_a_bare_pyarrow_write(
             list(pool.map(put, range(FILES)))
 
     def contender() -> None:
-        written.append(write_parts(lake, table, dataset, "orders", FILES))
+        written.append(jobs.write_parts(big_shop.table("orders"), dataset, "orders", FILES))
 
     rounds = interleave(contender, floor)
     remove_objects(store, place)
     wanted = expected(dataset, "orders").fingerprint
     for parts in written:
-        assert sum((part.fingerprint for part in parts[1:]), parts[0].fingerprint) == wanted, "a timed round wrote other rows"
-    report(measure, "generation", rounds, rows, sum(part.bytes for part in written[-1]), "bare pyarrow write")
+        assert sum((part.fingerprint for part in parts[1:]), parts[0].fingerprint) == wanted, (
+            "a timed round wrote other rows"
+        )
+    report(measure, "generation", rounds, rows, sum(part.size for part in written[-1]), "bare pyarrow write")
     assert fingerprint(ready) == wanted and ready.schema == schema("orders"), "the floor wrote other rows"
 
 
 def test_backup_against_sparks_own_read_and_write(
-    lake: Lake, store: Minio, big_shop: Shop, run_id: str, make_backup: MakeBackup, interleave: Interleave, measure: Measure
+    lake: Lake,
+    jobs: Jobs,
+    store: Minio,
+    big_shop: Shop,
+    make_backup: MakeBackup,
+    interleave: Interleave,
+    measure: Measure,
 ) -> None:
     """The floor is what anybody would write: Spark reads the table and writes Parquet into the lake's bucket."""
     name, made, numbers = big_shop.table("order_items"), [], itertools.count()
     place = f"{lake.warehouse}/{big_shop.namespace}.db/floor"
 
     def floor() -> None:
-        rows = fingerprints.rows_of(lake, name).coalesce(FILES)
+        rows = lake.spark.table(lake.sql_name(name)).coalesce(FILES)
         rows.write.option("compression", "zstd").parquet(f"{place}/{next(numbers)}")
 
     rounds = interleave(lambda: made.append(make_backup(name, files=FILES)), floor)
     wanted = expected(big_shop.dataset, "order_items").fingerprint
-    floor_rows = fingerprints.of_rows(lake.spark.read.parquet(f"{place}/0"))
+    floor_rows = jobs.fingerprint_of(lake.spark.read.parquet(f"{place}/0"))
     remove_objects(store, place)
-    assert {backup.rows for backup in made} == {wanted.rows}, f"{name}: backups of {[backup.rows for backup in made]} rows"
+    assert {backup.rows for backup in made} == {wanted.rows}, (
+        f"{name}: backups of {[backup.rows for backup in made]} rows"
+    )
     assert floor_rows == wanted, f"{name}: the floor wrote {floor_rows}, expected {wanted}"
     report(measure, "backup", rounds, wanted.rows, made[-1].bytes, "Spark's read and write")
 
 
 def test_compaction_against_sparks_own_read_and_write(
-    lake: Lake, store: Minio, make_table: MakeTable, interleave: Interleave, measure: Measure
+    lake: Lake, jobs: Jobs, store: Minio, make_table: MakeTable, interleave: Interleave, measure: Measure
 ) -> None:
     """Each round compacts a table of its own; the floor rewrites the first of them as one Parquet file."""
     rows, files, numbers = 200_000, 20, itertools.count()
@@ -107,10 +114,10 @@ def test_compaction_against_sparks_own_read_and_write(
     left = iter(names)
 
     def floor() -> None:
-        fingerprints.rows_of(lake, names[0]).coalesce(1).write.parquet(f"{place}/{next(numbers)}")
+        lake.spark.table(lake.sql_name(names[0])).coalesce(1).write.parquet(f"{place}/{next(numbers)}")
 
     results = []
-    rounds = interleave(lambda: results.append(compact.run(lake, compact.Arguments(next(left)))), floor)
+    rounds = interleave(lambda: results.append(jobs.compact(next(left))), floor)
     remove_objects(store, place)
     assert {(result.rewritten_files, result.added_files) for result in results} == {(files, 1)}, f"{results}"
     for result in results:

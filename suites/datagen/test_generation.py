@@ -6,25 +6,25 @@ import pytest
 from pyspark.sql import functions as F
 
 from datagen import DEFECTS, TABLES, expected
-from fixtures.oracles.reachability import data_files_of
+from fixtures.jobs import Jobs, Lake, Refused
+from fixtures.states import state_of
 from fixtures.tables import Shop
-from spark_jobs import fingerprint, generate
-from spark_jobs.errors import Refused
-from spark_jobs.lake import Lake
 
 pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("data.generation")]
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_every_row_is_what_its_seed_says(lake: Lake, shop: Shop, table: str) -> None:
-    seen = fingerprint.run(lake, fingerprint.Arguments(shop.table(table))).fingerprint
+def test_every_row_is_what_its_seed_says(jobs: Jobs, shop: Shop, table: str) -> None:
+    seen = jobs.fingerprint(shop.table(table))
     wanted = expected(shop.dataset, table).fingerprint
     assert wanted.rows > 0, f"{table}: nothing is expected, so nothing is shown"
     assert seen == wanted, f"{shop.table(table)}: {seen}, expected {wanted}"
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_sums_nulls_and_bad_rows_are_the_expected_ones_in_sparks_own_arithmetic(lake: Lake, shop: Shop, table: str) -> None:
+def test_sums_nulls_and_bad_rows_are_the_expected_ones_in_sparks_own_arithmetic(
+    lake: Lake, shop: Shop, table: str
+) -> None:
     wanted = expected(shop.dataset, table)
     rows = lake.spark.table(lake.sql_name(shop.table(table)))
     sums = rows.agg(*(F.sum(name).alias(name) for name in wanted.sums)).collect()[0].asDict()
@@ -66,18 +66,18 @@ def test_a_few_customers_make_most_orders(lake: Lake, shop: Shop) -> None:
     assert share > 0.3, f"the busiest tenth of customers makes {share:.0%} of the orders; even spread would be 10 %"
 
 
-def test_the_number_of_files_changes_no_row(lake: Lake, make_shop: Callable[..., Shop]) -> None:
+def test_the_number_of_files_changes_no_row(lake: Lake, jobs: Jobs, make_shop: Callable[..., Shop]) -> None:
     few, many = make_shop(customers=60, files=1), make_shop(customers=60, files=7)
     for table in TABLES:
-        one, seven = (fingerprint.run(lake, fingerprint.Arguments(s.table(table))).fingerprint for s in (few, many))
+        one, seven = (jobs.fingerprint(s.table(table)) for s in (few, many))
         assert one == seven, f"{table}: {one} in one file, {seven} in seven"
-    files = [len(data_files_of(t, t.current_snapshot())) for t in (lake.table(s.table("orders")) for s in (few, many))]
+    files = [len(state_of(lake, shop.table("orders")).data_files) for shop in (few, many)]
     assert files == [1, 7], f"orders lie in {files} files: the two were to differ in nothing else"
 
 
-def test_another_seed_is_other_data(lake: Lake, make_shop: Callable[..., Shop], seed: int) -> None:
+def test_another_seed_is_other_data(jobs: Jobs, make_shop: Callable[..., Shop], seed: int) -> None:
     ours, other = make_shop(customers=60), make_shop(customers=60, seed=seed + 1)
-    one, two = (fingerprint.run(lake, fingerprint.Arguments(s.table("orders"))).fingerprint for s in (ours, other))
+    one, two = (jobs.fingerprint(s.table("orders")) for s in (ours, other))
     assert one.rows == two.rows, "the numbers of rows do not depend on the seed"
     assert one != two, f"seeds {seed} and {seed + 1} give the same orders"
 
@@ -94,15 +94,15 @@ def test_another_seed_is_other_data(lake: Lake, make_shop: Callable[..., Shop], 
     ids=["locale", "no-customers", "rate", "budget", "files"],
 )
 def test_senseless_arguments_are_refused_and_make_nothing(
-    lake: Lake, make_namespace: Callable[[], str], arguments: dict[str, object], says: str
+    lake: Lake, jobs: Jobs, make_namespace: Callable[[], str], arguments: dict[str, object], says: str
 ) -> None:
     namespace = make_namespace()
     with pytest.raises(Refused, match=says):
-        generate.run(lake, generate.Arguments(namespace, **arguments))  # type: ignore[arg-type]
+        jobs.generate(namespace, **arguments)
     assert not lake.catalog.list_tables(namespace), f"{namespace} has tables after a refusal"
 
 
-def test_generating_over_existing_tables_is_refused(lake: Lake, shop: Shop) -> None:
+def test_generating_over_existing_tables_is_refused(lake: Lake, jobs: Jobs, shop: Shop) -> None:
     with pytest.raises(Refused, match="exist already"):
-        generate.run(lake, generate.Arguments(shop.namespace, customers=10))
+        jobs.generate(shop.namespace, customers=10)
     assert lake.spark.table(lake.sql_name(shop.table("customers"))).count() == shop.dataset.customers, "rows were added"

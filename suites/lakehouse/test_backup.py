@@ -1,4 +1,4 @@
-"""A backup holds every row of its snapshot as plain Parquet. DuckDB and pyarrow read it, the jobs' own reader does not."""
+"""A backup holds every row of its snapshot as plain Parquet, as DuckDB and pyarrow read it."""
 
 import json
 from collections.abc import Callable
@@ -8,12 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from datagen import TABLES, expected, fingerprint
+from fixtures.jobs import Jobs, Lake, Refused
 from fixtures.oracles.rows import difference
 from fixtures.states import rows_of, snapshots_of
 from fixtures.tables import MakeBackup, MakeTable, Shop, insert
-from spark_jobs import verify
-from spark_jobs.errors import Refused
-from spark_jobs.lake import Lake
 
 pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("data.backup")]
 
@@ -92,36 +90,42 @@ def test_the_manifest_is_put_last_and_names_every_object(
     named = {f"{made.backup}/{file['key']}": file["bytes"] for file in manifest["files"]}
     assert {**named, f"{made.backup}/manifest.json": listed[f"{made.backup}/manifest.json"]} == listed, f"{made.backup}"
     bucket, _, prefix = made.backup.removeprefix("s3://").partition("/")
-    times = {o.object_name: o.last_modified for o in lake.store("harness").list_objects(bucket, f"{prefix}/", recursive=True)}
+    times = {
+        o.object_name: o.last_modified for o in lake.store("harness").list_objects(bucket, f"{prefix}/", recursive=True)
+    }
     last = times.pop(f"{prefix}/manifest.json")
     assert times and last >= max(times.values()), f"{made.backup}: the manifest was there before its files"
 
 
-def test_a_table_without_rows_has_a_backup_without_files(lake: Lake, make_table: MakeTable, make_backup: MakeBackup) -> None:
+def test_a_table_without_rows_has_a_backup_without_files(
+    jobs: Jobs, make_table: MakeTable, make_backup: MakeBackup
+) -> None:
     made = make_backup(make_table("id bigint"))
     assert (made.rows, made.files) == (0, 0), f"{made}"
-    assert not verify.run(lake, verify.Arguments(made.backup, deep=True)).damage, f"{made.backup}: found damaged"
+    assert not jobs.verify(made.backup, deep=True).damage, f"{made.backup}: found damaged"
 
 
-def test_a_place_that_is_not_empty_is_refused(lake: Lake, shop: Shop, make_backup: MakeBackup) -> None:
-    from spark_jobs import backup
+def test_a_place_that_is_not_empty_is_refused(jobs: Jobs, shop: Shop, make_backup: MakeBackup) -> None:
 
     made = make_backup(shop.table("products"))
     with pytest.raises(Refused, match="there is something already"):
-        backup.run(lake, backup.Arguments(shop.table("customers"), to=made.backup))
-    assert not verify.run(lake, verify.Arguments(made.backup)).damage, f"{made.backup}: the refusal changed it"
+        jobs.backup(shop.table("customers"), to=made.backup)
+    assert not jobs.verify(made.backup).damage, f"{made.backup}: the refusal changed it"
 
 
 def test_an_unsupported_type_is_refused_by_name_before_anything_is_written(
-    lake: Lake, namespace: str, new_name: Callable[[], str], run_id: str, objects_under: Callable[[str], dict[str, int]]
+    lake: Lake,
+    jobs: Jobs,
+    namespace: str,
+    new_name: Callable[[], str],
+    run_id: str,
+    objects_under: Callable[[str], dict[str, int]],
 ) -> None:
     from pyiceberg.schema import Schema
     from pyiceberg.types import NestedField, UUIDType
 
-    from spark_jobs import backup
-
     name, place = new_name(), f"s3://{lake.backup_bucket}/tests/{run_id}/unsupported"
     lake.catalog.create_table(name, Schema(NestedField(1, "key", UUIDType())))
     with pytest.raises(Refused, match="column key has type uuid"):
-        backup.run(lake, backup.Arguments(name, to=place))
+        jobs.backup(name, to=place)
     assert objects_under(place) == {}, f"{place}: something was written"

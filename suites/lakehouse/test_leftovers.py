@@ -9,8 +9,8 @@ import pytest
 from minio import Minio
 
 from fixtures import leftovers
+from fixtures.jobs import Lake
 from fixtures.tables import remove_objects
-from spark_jobs.lake import Lake
 
 pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("store.s3", "metastore.catalog")]
 
@@ -22,7 +22,8 @@ def other_run(lake: Lake, store: Minio) -> Iterator[str]:
     yield run
     name = f"{leftovers.namespace_prefix(run)}planted"
     if lake.catalog.namespace_exists(name):
-        lake.spark.sql(f"DROP NAMESPACE IF EXISTS {lake.sql_name(name)} CASCADE")
+        lake.spark.sql(f"DROP TABLE IF EXISTS {lake.sql_name(name)}.t")
+        lake.catalog.drop_namespace(name)
     for place in (f"{lake.warehouse}/{name}.db", f"s3://{lake.backup_bucket}/{leftovers.backup_prefix(run)}"):
         remove_objects(store, place)
 

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pytest
 
 from datagen import TABLES, expected, fingerprint
+from fixtures.jobs import Lake
 from fixtures.oracles.rows import difference
 from fixtures.states import rows_of, state_of
 from fixtures.tables import MakeTable, Shop
-from spark_jobs.lake import Lake
 
 pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("data.tables")]
 
@@ -23,7 +23,9 @@ def test_pyiceberg_reads_every_generated_row(lake: Lake, shop: Shop, table: str)
 def test_duckdb_reads_the_data_files_of_spark_row_by_row(
     lake: Lake, make_table: MakeTable, duckdb_rows: Callable[..., pa.Table]
 ) -> None:
-    name = make_table("id bigint, name string, price decimal(12,2)", "id, concat('n', id), cast(id as decimal(12,2))", 500, 3)
+    name = make_table(
+        "id bigint, name string, price decimal(12,2)", "id, concat('n', id), cast(id as decimal(12,2))", 500, 3
+    )
     by_duckdb = duckdb_rows(state_of(lake, name).data_files)
     by_pyiceberg = rows_of(lake, name)
     assert by_duckdb.num_rows == 500, f"{name}: DuckDB reads {by_duckdb.num_rows} rows of 500"
@@ -39,8 +41,9 @@ def test_what_pyiceberg_appends_spark_reads(lake: Lake, make_table: MakeTable) -
 
 
 def test_types_and_their_edges_come_back_as_they_were_written(lake: Lake, make_table: MakeTable) -> None:
-    columns = "b boolean, i int, l bigint, f float, d double, m decimal(38,10), s string, x binary, t date, z timestamp, n timestamp_ntz"
-    name = make_table(f"{columns}, a array<int>, k map<string,int>, r struct<p:int,q:string>")
+    flat = "b boolean, i int, l bigint, f float, d double, m decimal(38,10), s string, x binary"
+    times, nested = "t date, z timestamp, n timestamp_ntz", "a array<int>, k map<string,int>, r struct<p:int,q:string>"
+    name = make_table(f"{flat}, {times}, {nested}")
     lake.spark.sql(
         f"""INSERT INTO {lake.sql_name(name)} VALUES
         (true, 2147483647, -9223372036854775808, float('NaN'), double('-0.0'),
@@ -51,10 +54,14 @@ def test_types_and_their_edges_come_back_as_they_were_written(lake: Lake, make_t
     )
     (row,) = rows_of(lake, name).filter(pa.compute.field("b").is_valid()).to_pylist()
     nulls = rows_of(lake, name).filter(pa.compute.field("b").is_null()).to_pylist()
-    assert (row["i"], row["l"], row["s"], row["x"]) == (2147483647, -(2**63), "Zoë \u2603", b"\x00\xff"), f"{name}: {row}"
+    assert (row["i"], row["l"], row["s"], row["x"]) == (2147483647, -(2**63), "Zoë \u2603", b"\x00\xff"), (
+        f"{name}: {row}"
+    )
     assert row["f"] != row["f"], f"{name}: NaN came back as {row['f']}"
     assert (str(row["m"]), str(row["t"])) == ("9999999999999999999999999999.9999999999", "0001-01-01"), f"{name}: {row}"
-    assert (row["z"].microsecond, row["n"].year, row["a"], row["r"]["q"]) == (854775, 1969, [1, None], ""), f"{name}: {row}"
+    assert (row["z"].microsecond, row["n"].year, row["a"], row["r"]["q"]) == (854775, 1969, [1, None], ""), (
+        f"{name}: {row}"
+    )
     assert [set(entry.values()) for entry in nulls] == [{None}], f"{name}: the row of nulls is {nulls}"
 
 
@@ -68,7 +75,8 @@ def test_delete_update_and_merge_change_those_rows_and_no_others(lake: Lake, mak
     lake.spark.sql(f"UPDATE {sql} SET v = -1 WHERE id % 7 = 0")
     lake.spark.range(190, 210).selectExpr("id", "-2L AS v").createOrReplaceTempView("news")
     lake.spark.sql(
-        f"MERGE INTO {sql} t USING news s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT *"
+        f"MERGE INTO {sql} t USING news s ON t.id = s.id "
+        "WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT *"
     )
     wanted = {id: (-1 if id % 7 == 0 else id * 10) for id in range(200) if id % 5} | dict.fromkeys(range(190, 210), -2)
     seen = rows_of(lake, name).to_pydict()

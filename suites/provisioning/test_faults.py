@@ -12,7 +12,9 @@ from fixtures.stacks import CHECKOUT, Stack
 pytestmark = [pytest.mark.verifies("store.s3"), pytest.mark.impact("observe")]
 
 
-def judge(stack: Stack, folder: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], list[dict[str, object]]]:
+def judge(
+    stack: Stack, folder: Path, *arguments: str
+) -> tuple[subprocess.CompletedProcess[str], list[dict[str, object]]]:
     """Run suites against a stack; the output and the recorded rows."""
     command = [sys.executable, "-m", "pytest", *arguments, "--run", str(folder), "-p", "no:cacheprovider"]
     done = subprocess.run(
@@ -34,14 +36,18 @@ def test_a_stopped_minio_is_one_error_and_blocks_what_needs_it(running_stack: St
     needing = [row for row in rows if "minio" in row["capabilities"] and row not in errors]  # type: ignore[operator]
     others = [row for row in rows if row not in needing and row not in errors]
     assert [row["test"] for row in errors] == ["probe::minio"], f"errors: {errors}"
-    assert "http://127.0.0.1:" in str(errors[0]["message"]) and "start minio" in str(errors[0]["message"]), f"{errors[0]}"
+    assert "http://127.0.0.1:" in str(errors[0]["message"]) and "start minio" in str(errors[0]["message"]), (
+        f"{errors[0]}"
+    )
     assert len(needing) > 20 and {row["reason"] for row in needing} == {"blocked"}, f"{len(needing)} tests need it"
     assert others and {row["verdict"] for row in others} == {"passed"}, f"red though they need no MinIO: {others}"
     assert done.returncode == 1, f"exit {done.returncode}"
 
 
 def test_the_same_suites_are_green_when_it_runs(running_stack: Stack, tmp_path: Path) -> None:
-    done, rows = judge(running_stack, tmp_path / "runs", "suites/services/test_minio.py", "suites/services/test_accounts.py")
+    done, rows = judge(
+        running_stack, tmp_path / "runs", "suites/services/test_minio.py", "suites/services/test_accounts.py"
+    )
     assert done.returncode == 0, done.stdout[-2000:]
     assert len(rows) > 10 and {row["verdict"] for row in rows} == {"passed"}, f"{rows}"
 

@@ -7,14 +7,16 @@ import pytest
 from minio import Minio
 from minio.error import S3Error
 
+from fixtures.jobs import Lake
 from fixtures.tables import remove_objects
-from spark_jobs.lake import Lake
 
 pytestmark = [pytest.mark.requires("minio"), pytest.mark.verifies("security.separate-accounts")]
 
 
 @pytest.fixture
-def saved(lake: Lake, store: Minio, run_id: str, worker: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+def saved(
+    lake: Lake, store: Minio, run_id: str, worker: str, request: pytest.FixtureRequest
+) -> Iterator[tuple[str, str]]:
     """(bucket, key) of an object in the backup bucket, put there by the backup's account."""
     prefix = f"tests/{run_id}/{worker}/{request.node.name}"
     lake.store("backup").put_object(lake.backup_bucket, f"{prefix}/saved", io.BytesIO(b"x"), 1)

@@ -32,4 +32,6 @@ def test_no_secret_is_in_an_argument_a_log_or_a_file_for_others(connection_path:
     for path in (path for path in state.rglob("*") if path.is_file() and "data" not in path.relative_to(state).parts):
         holds = any(secret in path.read_text(errors="replace") for secret in secrets)
         assert not (holds and path.suffix == ".log"), f"{path}: a secret in a log"
-        assert not holds or path.stat().st_mode & 0o077 == 0, f"{path}: a secret in a file of mode {path.stat().st_mode:o}"
+        assert not holds or path.stat().st_mode & 0o077 == 0, (
+            f"{path}: a secret in a file of mode {path.stat().st_mode:o}"
+        )

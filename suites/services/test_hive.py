@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from pyiceberg.exceptions import NamespaceNotEmptyError, TableAlreadyExistsError
 
+from fixtures.jobs import Lake
 from fixtures.tables import MakeTable, insert
-from spark_jobs.lake import Lake
 
 pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("metastore.catalog")]
 

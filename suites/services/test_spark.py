@@ -8,8 +8,8 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from fixtures.jobs import Lake
 from provisioning.inventory import Inventory
-from spark_jobs.lake import Lake
 
 pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("spark.sql")]
 
