@@ -16,7 +16,7 @@ setup: .venv/installed ## install what the project needs into .venv
 	$(PYTHON) -m venv --clear .venv
 	awk '/^[a-z]/ {keep = /^uv==/} keep' requirements.txt > .venv/uv.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
-	$(BIN)/uv pip sync --quiet --require-hashes --python $(RUN) requirements.txt
+	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(RUN) requirements.txt
 	@touch $@
 
 conformance: setup ## bring the embedded lakehouse up, judge it, write the report, stop it (KEEP=1 leaves it up)

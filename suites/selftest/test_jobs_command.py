@@ -159,7 +159,7 @@ def test_what_a_job_refuses_is_one_line_and_its_exit_code(
     [
         (ConnectionRefusedError(111, "Connection refused"), "ConnectionRefusedError: [Errno 111] Connection refused"),
         (OSError("\n  first line\nsecond line"), "OSError: first line"),
-        (OSError(), "OSError: OSError"),
+        (OSError(), "OSError: no word of why"),
         (
             PySparkException("[TABLE_OR_VIEW_NOT_FOUND] no\nJVM stacktrace:"),
             "PySparkException: [TABLE_OR_VIEW_NOT_FOUND] no",

@@ -77,7 +77,7 @@ def put(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
 def test_the_bytes_that_arrive_are_the_ones_that_were_counted_and_hashed(store: Store) -> None:
     row = write(3, f"{store.address}/lake/part?X-Amz-Signature=x", SCHEMA, ROWS).to_pylist()[0]
     content = store.objects["/lake/part?X-Amz-Signature=x"]
-    assert (row["number"], row["rows"], row["bytes"]) == (3, 4, len(content))
+    assert (row["number"], row["rows"], row["size"]) == (3, 4, len(content))
     assert row["sha256"] == hashlib.sha256(content).hexdigest()
     assert row["md5"] == hashlib.md5(content, usedforsecurity=False).hexdigest()
     assert pq.read_table(io.BytesIO(content)).to_pylist() == pa.Table.from_batches(ROWS).to_pylist()
