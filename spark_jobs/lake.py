@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import sys
 import tempfile
 import zipfile
@@ -136,13 +137,18 @@ class Lake:
 
     def table(self, name: str) -> Table:
         """A table by `namespace.name`. Raises Refused where there is none."""
+        self.sql_name(name)
         try:
             return self.catalog.load_table(name)
         except NoSuchTableError:
             raise Refused("no such table", where=name, remedy="name one as namespace.table") from None
 
     def sql_name(self, name: str) -> str:
-        """A table's name in Spark SQL, quoted: `lake`.`namespace`.`table`."""
+        """A table's name in Spark SQL, quoted: `lake`.`namespace`.`table`. Raises Refused for what is no name."""
+        if not re.fullmatch(r"\w+(\.\w+)*", name):
+            raise Refused(
+                "is no name of a table", where=name, remedy="use letters, digits, _ and a dot between the parts"
+            )
         return ".".join(f"`{part}`" for part in (self._catalog.name, *name.split(".")))
 
     def call(self, procedure: str, table: str, *arguments: str) -> dict[str, Any]:

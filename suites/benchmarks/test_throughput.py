@@ -17,7 +17,7 @@ from datagen import batch, expected, fingerprint, schema
 from fixtures.jobs import Jobs, Lake, bucket_and_key
 from fixtures.measuring import Interleave, Measure, Rounds
 from fixtures.states import state_of
-from fixtures.tables import MakeBackup, MakeTable, Shop, remove_objects
+from fixtures.tables import MakeBackup, MakePlace, MakeTable, Shop, remove_objects
 
 pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("performance.throughput")]
 
@@ -42,14 +42,13 @@ def big_shop(make_shop: Callable[..., Shop]) -> Shop:
 
 
 def test_generation_against_a_bare_pyarrow_write(
-    lake: Lake, jobs: Jobs, store: Minio, big_shop: Shop, run_id: str, interleave: Interleave, measure: Measure
+    jobs: Jobs, store: Minio, big_shop: Shop, make_place: MakePlace, interleave: Interleave, measure: Measure
 ) -> None:
     """The floor writes batches that are ready in memory, as Parquet into the same bucket, with as many writers."""
     dataset, names = big_shop.dataset, itertools.count()
     rows = dataset.rows("orders")
     ready = pa.Table.from_batches([batch(dataset, "orders", 0, rows)])
-    place = f"s3://{lake.backup_bucket}/tests/{run_id}/floor"
-    written = []
+    place, written = make_place(), []
 
     def put(number: int) -> None:
         buffer = io.BytesIO()
@@ -65,7 +64,6 @@ def test_generation_against_a_bare_pyarrow_write(
         written.append(jobs.write_parts(big_shop.table("orders"), dataset, "orders", FILES))
 
     rounds = interleave(contender, floor)
-    remove_objects(store, place)
     wanted = expected(dataset, "orders").fingerprint
     for parts in written:
         assert sum((part.fingerprint for part in parts[1:]), parts[0].fingerprint) == wanted, (

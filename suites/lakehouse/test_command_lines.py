@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from minio import Minio
 
 from datagen import Dataset, build_vocabulary, expected
-from fixtures.jobs import Lake
-from fixtures.tables import remove_objects
+from fixtures.tables import MakePlace
 
 pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("data.restore", "data.generation")]
 
@@ -36,18 +34,15 @@ def run_job(connection_path: Path) -> Callable[..., dict[str, Any]]:
 
 
 def test_generated_rows_go_into_a_backup_and_come_back_as_they_were(
-    lake: Lake, store: Minio, make_namespace: Callable[[], str], run_job: Callable[..., dict[str, Any]], run_id: str
+    make_namespace: Callable[[], str], make_place: MakePlace, run_job: Callable[..., dict[str, Any]]
 ) -> None:
-    namespace, place = make_namespace(), f"s3://{lake.backup_bucket}/tests/{run_id}/command-lines"
+    namespace, place = make_namespace(), make_place()
     wanted = expected(Dataset(build_vocabulary("de_DE", 5), 5, 40), "orders").fingerprint
     made = run_job("generate", namespace, "--customers", "40", "--seed", "5", "--locale", "de_DE")
     assert made["tables"][f"{namespace}.orders"] == wanted.rows, made
-    try:
-        assert run_job("backup", f"{namespace}.orders", "--to", place)["rows"] == wanted.rows
-        assert run_job("verify", place, "--deep")["damage"] == []
-        run_job("restore", place, f"{namespace}.again", "--deep")
-    finally:
-        remove_objects(store, place)
+    assert run_job("backup", f"{namespace}.orders", "--to", place)["rows"] == wanted.rows
+    assert run_job("verify", place, "--deep")["damage"] == []
+    run_job("restore", place, f"{namespace}.again", "--deep")
     seen = run_job("fingerprint", f"{namespace}.again")["fingerprint"]
     assert seen == {"rows": wanted.rows, "sum": wanted.sum, "xor": wanted.xor}, f"{seen}, expected {wanted}"
 

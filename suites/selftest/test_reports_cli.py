@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
+from fixtures import sample_run
 from reports import __main__ as cli
-from reports import samples
 from reports.results import RESULTS, RUN, Row
 
-GREEN = (samples.row(),)
-RED = (samples.row(verdict="failed", message="rows differ"),)
+GREEN = (sample_run.row(),)
+RED = (sample_run.row(verdict="failed", message="rows differ"),)
 
 
 def recorded(root: Path, name: str, *rows: Row, **changes: Any) -> Path:
     """A run under `root`, which is the last one."""
-    folder = samples.write(root / name, samples.run(*rows, run=name, **changes))
+    folder = sample_run.write(root / name, sample_run.run(*rows, run=name, **changes))
     (root / "last").unlink(missing_ok=True)
     (root / "last").symlink_to(name)
     return folder
@@ -30,8 +30,8 @@ def recorded(root: Path, name: str, *rows: Row, **changes: Any) -> Path:
         ((), [], 3),
         (GREEN, ["--complete"], 0),
         (RED, ["--complete"], 1),
-        ((samples.row(promises=()),), [], 0),
-        ((samples.row(promises=()),), ["--complete"], 3),
+        ((sample_run.row(promises=()),), [], 0),
+        ((sample_run.row(promises=()),), ["--complete"], 3),
     ],
 )
 def test_the_exit_code_is_the_verdict(tmp_path: Path, rows: tuple[Row, ...], options: list[str], code: int) -> None:
@@ -53,14 +53,14 @@ def test_page_and_data_are_written_beside_the_run_and_the_page_is_said_last(
 
 
 def test_a_message_that_is_no_text_in_any_encoding_does_not_cost_the_page(tmp_path: Path) -> None:
-    folder = recorded(tmp_path, "run-1", samples.row(verdict="failed", message="before \ud800 after"))
+    folder = recorded(tmp_path, "run-1", sample_run.row(verdict="failed", message="before \ud800 after"))
     code = cli.main([str(folder)])
     assert code == 1, f"exit code {code}"
     assert "before \\ud800 after" in (folder / "conformance.html").read_text(), "the message is not shown"
 
 
 def test_complete_names_each_promise_that_was_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    promises = (samples.promise(), samples.promise("data.restore"), samples.promise("data.expiry"))
+    promises = (sample_run.promise(), sample_run.promise("data.restore"), sample_run.promise("data.expiry"))
     folder = recorded(tmp_path, "run-1", *GREEN, promises=promises)
     code = cli.main([str(folder), "--complete"])
     out = capsys.readouterr().out

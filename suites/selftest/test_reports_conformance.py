@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reports import samples
+from fixtures import sample_run
 from reports.conformance import Conformance, demand_complete, judge, unjudged
 from reports.results import Promise, Row, ServiceState
 
@@ -23,11 +23,11 @@ WITHOUT_EXECUTION = ("not-declared", "over-impact", "not-comparable")
 
 def rows(*kinds: str, **changes: Any) -> tuple[Row, ...]:
     """One test of data.backup for each kind."""
-    return tuple(samples.row(f"a.py::test_{at}", **KINDS[kind], **changes) for at, kind in enumerate(kinds))
+    return tuple(sample_run.row(f"a.py::test_{at}", **KINDS[kind], **changes) for at, kind in enumerate(kinds))
 
 
 def judged(*kinds: str, promise: Promise | None = None, **header: Any) -> Conformance:
-    return judge(samples.run(*rows(*kinds), promises=(promise or samples.promise(),), **header))
+    return judge(sample_run.run(*rows(*kinds), promises=(promise or sample_run.promise(),), **header))
 
 
 def said(conformance: Conformance) -> str:
@@ -68,13 +68,13 @@ def test_a_promise_takes_the_worst_of_its_executed_tests(kinds: list[str], verdi
     ],
 )
 def test_a_planned_promise_turns_red_but_never_green(kinds: list[str], verdict: str) -> None:
-    (result,) = judged(*kinds, promise=samples.promise(status="planned")).promises
+    (result,) = judged(*kinds, promise=sample_run.promise(status="planned")).promises
     assert result.verdict == verdict, f"{kinds} made it {result.verdict!r}"
 
 
 def test_a_promise_is_not_touched_by_the_tests_of_another() -> None:
-    failed = samples.row("a.py::test_b", "failed", promises=("data.restore",))
-    run = samples.run(samples.row(), failed, promises=(samples.promise(), samples.promise("data.restore")))
+    failed = sample_run.row("a.py::test_b", "failed", promises=("data.restore",))
+    run = sample_run.run(sample_run.row(), failed, promises=(sample_run.promise(), sample_run.promise("data.restore")))
     verdicts = {result.promise.id: result.verdict for result in judge(run).promises}
     assert verdicts == {"data.backup": "kept", "data.restore": "broken"}, verdicts
 
@@ -93,8 +93,8 @@ def test_a_promise_is_not_touched_by_the_tests_of_another() -> None:
 def test_a_test_is_the_worst_of_its_passes_and_being_left_out_of_one_is_none(
     first: str, second: str, state: str
 ) -> None:
-    passes = (samples.row(**KINDS[first]), samples.row(pass_="resilience-1", **KINDS[second]))
-    (test,) = judge(samples.run(*passes)).tests
+    passes = (sample_run.row(**KINDS[first]), sample_run.row(pass_="resilience-1", **KINDS[second]))
+    (test,) = judge(sample_run.run(*passes)).tests
     assert test.state == state, f"{first} then {second} made it {test.state!r}"
 
 
@@ -131,8 +131,8 @@ def test_a_reason_counts_against_a_run_only_where_the_inventory_does_not_accept_
 
 
 def test_a_reason_of_one_pass_does_not_count_once_another_pass_ran_the_test() -> None:
-    left_out = samples.row(**KINDS["over-impact"])
-    conformance = judge(samples.run(left_out, samples.row(pass_="resilience-1"), accepts=()))
+    left_out = sample_run.row(**KINDS["over-impact"])
+    conformance = judge(sample_run.run(left_out, sample_run.row(pass_="resilience-1"), accepts=()))
     assert (conformance.exit_code, conformance.not_judged) == (0, {}), said(conformance)
 
 
@@ -145,7 +145,7 @@ def test_nothing_judged_is_never_green(kinds: list[str]) -> None:
 
 @pytest.mark.parametrize("change", [{"complete": False}, {"finished": None}, {"torn": True}])
 def test_an_incomplete_run_is_never_green(change: dict[str, Any]) -> None:
-    conformance = judge(samples.run(samples.row(), **change))
+    conformance = judge(sample_run.run(sample_run.row(), **change))
     assert conformance.exit_code == 3, f"{change} is green"
     assert "incomplete" in said(conformance), said(conformance)
 
@@ -156,7 +156,7 @@ def test_an_incomplete_run_that_saw_a_failure_is_broken() -> None:
 
 
 def test_a_failed_test_without_a_promise_breaks_the_run() -> None:
-    conformance = judge(samples.run(*rows("failed", promises=())))
+    conformance = judge(sample_run.run(*rows("failed", promises=())))
     assert conformance.exit_code == 1, said(conformance)
 
 
@@ -170,14 +170,14 @@ def test_a_declared_service_that_did_not_answer_is_said_with_its_address_and_err
 @pytest.mark.parametrize(
     ("kinds", "promise", "missing"),
     [
-        (["passed"], samples.promise(), []),
-        (["failed"], samples.promise(), []),
-        ([], samples.promise(), ["data.backup"]),
-        (["not-declared"], samples.promise(), ["data.backup"]),
-        (["known-failure"], samples.promise(), ["data.backup"]),
-        (["error"], samples.promise(), ["data.backup"]),
-        ([], samples.promise(targets=("lab",)), []),
-        ([], samples.promise(status="planned"), []),
+        (["passed"], sample_run.promise(), []),
+        (["failed"], sample_run.promise(), []),
+        ([], sample_run.promise(), ["data.backup"]),
+        (["not-declared"], sample_run.promise(), ["data.backup"]),
+        (["known-failure"], sample_run.promise(), ["data.backup"]),
+        (["error"], sample_run.promise(), ["data.backup"]),
+        ([], sample_run.promise(targets=("lab",)), []),
+        ([], sample_run.promise(status="planned"), []),
     ],
 )
 def test_unjudged_are_the_promises_expected_of_the_target_without_a_conclusion(
@@ -188,7 +188,7 @@ def test_unjudged_are_the_promises_expected_of_the_target_without_a_conclusion(
 
 
 def test_a_complete_run_is_demanded_promise_by_promise() -> None:
-    run = samples.run(samples.row(), promises=(samples.promise(), samples.promise("data.restore")))
+    run = sample_run.run(sample_run.row(), promises=(sample_run.promise(), sample_run.promise("data.restore")))
     demanded = demand_complete(judge(run), "local")
     assert judge(run).exit_code == 0, said(judge(run))
     assert demanded.exit_code == 3, "a run that left a promise out counts as complete"

@@ -5,26 +5,27 @@ from typing import Any
 
 import pytest
 
-from reports import html, samples, terminal
+from fixtures import sample_run
+from reports import html, terminal
 from reports.conformance import judge
 from reports.results import Measurement, Run, ServiceState
 
 PROMISES = (
-    samples.promise(),
-    samples.promise("data.restore"),
-    samples.promise("containers.memory", targets=("lab",)),
-    samples.promise("capacity.growth", status="planned"),
+    sample_run.promise(),
+    sample_run.promise("data.restore"),
+    sample_run.promise("containers.memory", targets=("lab",)),
+    sample_run.promise("capacity.growth", status="planned"),
 )
 EVIL = "<script>alert('x')</script> & \"quoted\" \x1b[31mred\x1b[0m"
 
 
 def red(**changes: Any) -> Run:
     """A run with one of everything."""
-    return samples.run(
-        samples.row(measurements=(Measurement("throughput", 143.27, "MB/s", "higher"),)),
-        samples.row("b.py::test_restore[x]", "failed", promises=("data.restore",), message=EVIL),
-        samples.row("b.py::test_error", "error", promises=(), message="tried 12 times"),
-        samples.row("c.py::test_memory", "not-judged", reason="not-declared", promises=("containers.memory",)),
+    return sample_run.run(
+        sample_run.row(measurements=(Measurement("throughput", 143.27, "MB/s", "higher"),)),
+        sample_run.row("b.py::test_restore[x]", "failed", promises=("data.restore",), message=EVIL),
+        sample_run.row("b.py::test_error", "error", promises=(), message="tried 12 times"),
+        sample_run.row("c.py::test_memory", "not-judged", reason="not-declared", promises=("containers.memory",)),
         promises=PROMISES,
         services={"kafka": ServiceState("127.0.0.1:9092", "failed", None, "refused, see <log>")},
         **changes,
@@ -49,7 +50,9 @@ def test_the_page_escapes_what_tests_and_services_print() -> None:
     assert "\x1b" not in text, "terminal control reached the page"
 
 
-@pytest.mark.parametrize("run", [red(), samples.run(samples.row()), samples.run()], ids=["red", "green", "empty"])
+@pytest.mark.parametrize(
+    "run", [red(), sample_run.run(sample_run.row()), sample_run.run()], ids=["red", "green", "empty"]
+)
 def test_the_page_asks_nobody_for_anything(run: Run) -> None:
     text = page(run)
     targets = re.findall(r"""(?:src|href|action|srcset|data)\s*=\s*["']?([^"'\s>]+)""", text)
@@ -77,11 +80,11 @@ def test_the_page_shows_each_failure_with_the_line_that_replays_it() -> None:
 @pytest.mark.parametrize(
     ("run", "words"),
     [
-        (samples.run(samples.row()), "The one judged promise is kept"),
-        (samples.run(samples.row(promises=())), "Every test that ran passed; none of them judged a promise"),
+        (sample_run.run(sample_run.row()), "The one judged promise is kept"),
+        (sample_run.run(sample_run.row(promises=())), "Every test that ran passed; none of them judged a promise"),
         (red(), "1 promise broken"),
-        (samples.run(samples.row(verdict="failed", promises=())), "A test failed"),
-        (samples.run(), "Could not be judged"),
+        (sample_run.run(sample_run.row(verdict="failed", promises=())), "A test failed"),
+        (sample_run.run(), "Could not be judged"),
     ],
 )
 def test_the_headline_says_the_verdict_in_words(run: Run, words: str) -> None:
@@ -91,7 +94,7 @@ def test_the_headline_says_the_verdict_in_words(run: Run, words: str) -> None:
 
 @pytest.mark.parametrize(("target", "noted"), [("local", True), ("lab", True), ("proxmox", False)])
 def test_only_a_run_against_proxmox_is_free_of_the_note_that_it_was_not(target: str, noted: bool) -> None:
-    text = page(samples.run(samples.row(), target=target))
+    text = page(sample_run.run(sample_run.row(), target=target))
     assert ("is not a green on Proxmox" in text) == noted, f"{target}: noted is {not noted}"
 
 
@@ -100,7 +103,7 @@ def test_the_same_run_gives_the_same_page() -> None:
 
 
 def test_a_message_of_megabytes_is_cut_and_says_so() -> None:
-    text = page(samples.run(samples.row(verdict="failed", message="x" * 3_000_000)))
+    text = page(sample_run.run(sample_run.row(verdict="failed", message="x" * 3_000_000)))
     assert len(text) < 200_000, f"the page has {len(text)} characters"
     assert "2980000 more characters in results.jsonl" in text, "the cut is not said"
 
@@ -133,6 +136,6 @@ def test_the_summary_carries_no_terminal_control_of_a_test() -> None:
 
 
 def test_many_failures_are_cut_in_the_summary_and_counted() -> None:
-    failed = [samples.row(f"a.py::test_{at:02}", "failed") for at in range(terminal.MOST + 5)]
-    text = summary(samples.run(*failed))
+    failed = [sample_run.row(f"a.py::test_{at:02}", "failed") for at in range(terminal.MOST + 5)]
+    text = summary(sample_run.run(*failed))
     assert "and 5 more, on the page" in text, text

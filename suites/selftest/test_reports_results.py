@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reports import samples
+from fixtures import sample_run
 from reports.results import (
     PROMISES,
     RESULTS,
@@ -26,7 +26,7 @@ from reports.results import (
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A written run of two tests."""
-    return samples.write(tmp_path, samples.run(samples.row("a.py::test_a"), samples.row("a.py::test_b")))
+    return sample_run.write(tmp_path, sample_run.run(sample_run.row("a.py::test_a"), sample_run.row("a.py::test_b")))
 
 
 def edit(path: Path, *keys: Any, value: Any) -> None:
@@ -47,11 +47,11 @@ def edit_line(path: Path, number: int, key: str, value: Any) -> None:
 
 def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
     measured = replace(
-        samples.row(), measurements=(Measurement("rate", 12.5, "MB/s", "higher"),), message="ünï\ud800 \x1b[31m"
+        sample_run.row(), measurements=(Measurement("rate", 12.5, "MB/s", "higher"),), message="ünï\ud800 \x1b[31m"
     )
-    left_out = samples.row("a.py::test_b", "not-judged", reason="not-declared", pass_="resilience-1")
-    run = samples.run(measured, left_out)
-    found = load(samples.write(tmp_path, run))
+    left_out = sample_run.row("a.py::test_b", "not-judged", reason="not-declared", pass_="resilience-1")
+    run = sample_run.run(measured, left_out)
+    found = load(sample_run.write(tmp_path, run))
     assert found == run, f"read {found}, written {run}"
 
 
@@ -83,7 +83,7 @@ def test_a_killed_run_takes_no_further_rows(folder: Path) -> None:
         file.write('{"test": ')
     before = (folder / RESULTS).read_bytes()
     with pytest.raises(ResultsError, match=r"results\.jsonl: its last line is cut off"):
-        append(folder, samples.row())
+        append(folder, sample_run.row())
     assert (folder / RESULTS).read_bytes() == before, "the evidence of the killed run changed"
 
 
@@ -184,10 +184,10 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        samples.row(verdict="skipped"),  # type: ignore[arg-type]
-        samples.row(impact="destroy"),
-        samples.row(durations=Durations(0, float("inf"), 0)),
-        samples.row(promises=(1,)),
+        sample_run.row(verdict="skipped"),  # type: ignore[arg-type]
+        sample_run.row(impact="destroy"),
+        sample_run.row(durations=Durations(0, float("inf"), 0)),
+        sample_run.row(promises=(1,)),
     ],
 )
 def test_what_could_not_be_read_back_is_not_written(folder: Path, row: Row) -> None:
@@ -200,7 +200,7 @@ def test_what_could_not_be_read_back_is_not_written(folder: Path, row: Row) -> N
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_run(tmp_path, samples.header(run="first"))
+    write_run(tmp_path, sample_run.header(run="first"))
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / RUN, "half")

@@ -1,27 +1,23 @@
 """Who may do what in the object store. Each refusal stands beside the same call allowed to another account."""
 
 import io
-from collections.abc import Iterator
 
 import pytest
 from minio import Minio
 from minio.error import S3Error
 
-from fixtures.jobs import Lake
-from fixtures.tables import remove_objects
+from fixtures.jobs import Lake, bucket_and_key
+from fixtures.tables import MakePlace
 
 pytestmark = [pytest.mark.requires("minio"), pytest.mark.verifies("security.separate-accounts")]
 
 
 @pytest.fixture
-def saved(
-    lake: Lake, store: Minio, run_id: str, worker: str, request: pytest.FixtureRequest
-) -> Iterator[tuple[str, str]]:
+def saved(lake: Lake, make_place: MakePlace) -> tuple[str, str]:
     """(bucket, key) of an object in the backup bucket, put there by the backup's account."""
-    prefix = f"tests/{run_id}/{worker}/{request.node.name}"
-    lake.store("backup").put_object(lake.backup_bucket, f"{prefix}/saved", io.BytesIO(b"x"), 1)
-    yield lake.backup_bucket, f"{prefix}/saved"
-    remove_objects(store, f"s3://{lake.backup_bucket}/{prefix}")
+    place = make_place()
+    lake.put("backup", f"{place}/saved", b"x")
+    return bucket_and_key(f"{place}/saved")
 
 
 def test_sparks_account_reads_backups_and_cannot_delete_them(lake: Lake, store: Minio, saved: tuple[str, str]) -> None:

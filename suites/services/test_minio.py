@@ -2,26 +2,22 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from minio import Minio
 from minio.error import S3Error
 
-from fixtures.jobs import Lake
-from fixtures.tables import remove_objects
+from fixtures.jobs import bucket_and_key
+from fixtures.tables import MakePlace, remove_objects
 
 pytestmark = [pytest.mark.requires("minio"), pytest.mark.verifies("store.s3")]
 
 
 @pytest.fixture
-def place(
-    lake: Lake, store: Minio, run_id: str, worker: str, request: pytest.FixtureRequest
-) -> Iterator[tuple[str, str]]:
+def place(make_place: MakePlace) -> tuple[str, str]:
     """(bucket, prefix) of a test's own."""
-    prefix = f"tests/{run_id}/{worker}/{request.node.name}"
-    yield lake.backup_bucket, prefix
-    remove_objects(store, f"s3://{lake.backup_bucket}/{prefix}")
+    return bucket_and_key(make_place())
 
 
 def put(store: Minio, bucket: str, key: str, content: bytes) -> None:
