@@ -50,7 +50,14 @@ def test_anything_else_is_no_place(uri: str) -> None:
 
 def test_a_tables_name_is_quoted_for_sql() -> None:
     lake = Lake(replace(BARE, catalog=Catalog("lake", "thrift://x", "s3://lake/warehouse")))
-    assert lake.sql_name("shop.order items") == "`lake`.`shop`.`order items`"
+    assert lake.sql_name("shop.order_items") == "`lake`.`shop`.`order_items`"
+
+
+@pytest.mark.parametrize("name", ["", "shop.", ".orders", "shop.order items", "shop.x`; DROP TABLE y", "shop.o'o"])
+def test_what_is_no_name_never_reaches_sql(name: str) -> None:
+    lake = Lake(replace(BARE, catalog=Catalog("lake", "thrift://x", "s3://lake/warehouse")))
+    with pytest.raises(Refused, match="is no name of a table"):
+        lake.sql_name(name)
 
 
 @pytest.mark.parametrize(
