@@ -1,9 +1,12 @@
 """Build a lakehouse and look after it. `python -m provisioning --help` lists the commands."""
 
 import argparse
+import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from provisioning import audit, connection, secrets
@@ -11,6 +14,7 @@ from provisioning.health import examine
 from provisioning.inventory import Inventory, find, load, shipped
 from provisioning.local.stack import Stack
 from provisioning.problem import Exit, Problem
+from provisioning.services import client_secrets
 from provisioning.sizes import show_size
 from provisioning.state import State
 
@@ -19,13 +23,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0 done, 1 findings, 2 usage, 3 unreachable, 130 interrupted."""
     arguments = _parser().parse_args(argv)
     try:
-        return int(COMMANDS[arguments.command](load(arguments.inventory), arguments))
+        with _interruptible():
+            return int(COMMANDS[arguments.command](load(arguments.inventory), arguments))
     except Problem as problem:
         print(f"provisioning {arguments.command}: {problem}", file=sys.stderr)
         return int(problem.code)
+    except OSError as error:  # a disk that is full, a folder that may not be written, wherever it was met
+        where = error.filename or "this machine"
+        print(f"provisioning {arguments.command}: {where}: {error.strerror or error}", file=sys.stderr)
+        return int(Exit.UNREACHABLE)
     except KeyboardInterrupt:
         print("interrupted; what runs goes on: `up` again, or `down`", file=sys.stderr)
         return int(Exit.INTERRUPTED)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A polite request to end, or a terminal that closes, is Ctrl-C: tools end with us, nothing is left half made."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # What is ignored already (nohup) stays ignored.
+    taken = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in helps.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
-            "--inventory", default="local", metavar="NAME|FILE", help=f"{', '.join(shipped())}, or a file (default: local)"
+            "--inventory",
+            default="local",
+            metavar="NAME|FILE",
+            help=f"{', '.join(shipped())}, or a file (default: local)",
         )
         if name in ("start", "stop"):
             command.add_argument("service", metavar="SERVICE")
@@ -69,7 +98,8 @@ def _up(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
     stack = _stack(inventory, arguments)
     _, started = stack.up(lambda line: print(f"  {line}", file=sys.stderr, flush=True), arguments.timeout)
     done = f"started {', '.join(started)}" if started else "nothing changed"
-    print(f"{inventory.name} is up: {done} ({time.monotonic() - began:.1f} s); connection profile: {stack.state.connection}")
+    took = f"{time.monotonic() - began:.1f} s"
+    print(f"{inventory.name} is up: {done} ({took}); connection profile: {stack.state.connection}")
     return Exit.DONE
 
 
@@ -142,7 +172,7 @@ def _env(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
 
 def _site_profile(inventory: Inventory, arguments: argparse.Namespace) -> connection.Connection:
     _runnable(inventory)
-    values = secrets.required(connection.CLIENT_SECRETS)
+    values = secrets.required(client_secrets(inventory.services))
     ports = {name: service.port for name, service in inventory.services.items()}
     return connection.profile(inventory, find(arguments.inventory), ports, values)
 

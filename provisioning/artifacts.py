@@ -4,25 +4,34 @@ A cached thing is used only while its SHA-256 is the pinned one (downloads) or t
 built. Each is made in a folder of its own and moved into place at once, so an interrupted fetch leaves nothing behind.
 """
 
+import errno
 import fcntl
 import hashlib
+import math
 import os
 import shutil
 import tempfile
+import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
+from typing import IO
 
-from provisioning import builders
+from provisioning import builders, tools
 from provisioning.builders import GoModule, MavenFile
 from provisioning.files import make_folder, unwritable
 from provisioning.problem import Problem
+from provisioning.waiting import Hopeless, wait_until
 
 Report = Callable[[str], None]
 PINS = Path(__file__).with_name("artifacts.toml")
+BIND = "metastore-bind"
+HEARTBEAT = 30.0  # seconds between signs of life
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the cache's own trouble, whoever meets it
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,11 @@ class Artifact:
     by_hand: str | None = None
     long: str = ""
     needs: tuple[str, ...] = field(default=())
+
+    @property
+    def verb(self) -> str:
+        """What making it is called."""
+        return "fetching" if self.sha256 else "building"
 
     @property
     def pin(self) -> Path:
@@ -65,7 +79,14 @@ def pinned() -> Mapping[str, Artifact]:
         make=lambda folder: builders.build_derby_schema(cache() / schema.file, folder),
         needs=("hive-schema",),
     )
-    return {**maven, **go, derby.name: derby}
+    return {**maven, **go, derby.name: derby, BIND: _bind()}
+
+
+def _bind() -> Artifact:
+    source = builders.BIND_SOURCE.read_text(encoding="utf-8")
+    recipe = source + "".join(jar.name for jar in builders.janino_jars())
+    name = f"{BIND}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    return Artifact(BIND, name, make=builders.compile_bind)
 
 
 def _maven(name: str, pin: MavenFile) -> Artifact:
@@ -82,39 +103,94 @@ def _go(name: str, pin: GoModule) -> Artifact:
     )
 
 
+def where(names: Iterable[str]) -> dict[str, Path]:
+    """Where the named artifacts are or will be: in the cache, or where the site says."""
+    known = pinned()
+    return {name: _given(known[name]) or cache() / known[name].file for name in sorted(set(names))}
+
+
+def missing(names: Iterable[str]) -> list[Artifact]:
+    """Those that `provide` would make, in their order."""
+    known, places = pinned(), where(names)
+    unmade = [
+        known[name] for name, place in places.items() if not _given(known[name]) and check(known[name], place) != "good"
+    ]
+    needed = missing({need for artifact in unmade for need in artifact.needs}) if unmade else []
+    return [*needed, *(artifact for artifact in unmade if artifact not in needed)]
+
+
 def provide(names: Iterable[str], report: Report) -> dict[str, Path]:
     """Paths of the named artifacts: from the cache, else fetched or built, side by side.
 
-    `report` gets a line for whatever takes time. Raises the first Problem, once the others have ended.
+    `report` gets a line for whatever takes time. Raises the first Problem, once the others have ended. Where it is
+    interrupted, the tools that are at work end with it.
     """
-    known = pinned()
+    known, work = pinned(), _Work(report)
     with ThreadPoolExecutor(max_workers=4) as pool:
-        started = {name: pool.submit(_provide, known[name], report) for name in sorted(set(names))}
+        started = {name: pool.submit(_provide, known[name], known, work) for name in sorted(set(names))}
+        try:
+            while wait(started.values(), timeout=HEARTBEAT).not_done:
+                work.tell()
+        except BaseException:
+            work.stop.set()
+            while wait(started.values(), timeout=0.1).not_done:
+                tools.end_running()  # again and again: a thread may just have begun with the next one
+            raise
     return {name: future.result() for name, future in started.items()}
 
 
-def _provide(artifact: Artifact, report: Report) -> Path:
-    if artifact.by_hand and os.environ.get(artifact.by_hand):
-        return builders.given_binary(artifact.by_hand)
+class _Work:
+    """What is being made, since when, and whether to stop: shared by the threads of one `provide`."""
+
+    def __init__(self, report: Report) -> None:
+        self.report, self.stop = report, Event()
+        self.since: dict[Artifact, float] = {}
+
+    def tell(self) -> None:
+        """A sign of life for each that is being made."""
+        for artifact, began in self.since.copy().items():
+            self.report(f"{artifact.name}: {artifact.verb}, {time.monotonic() - began:.0f} s …")
+
+
+def _provide(artifact: Artifact, known: Mapping[str, Artifact], work: _Work) -> Path:
+    given = _given(artifact)
+    if given:
+        return given
     target = make_folder(cache()) / artifact.file
-    with _alone(artifact):
+    with _alone(artifact, work):
+        _remove_leftovers(artifact)
         state = check(artifact, target)
         if state == "good":
             return target
         if state != "missing":
-            report(f"{artifact.name}: {state}: made again")
+            work.report(f"{artifact.name}: {state}: made again")
         for need in artifact.needs:
-            _provide(pinned()[need], report)
-        report(f"{artifact.name}: {artifact.long or 'fetching'} …")
-        _make(artifact, target)
-        report(f"{artifact.name}: ready")
+            _provide(known[need], known, work)
+        work.report(f"{artifact.name}: {artifact.long or artifact.verb} …")
+        work.since[artifact] = time.monotonic()
+        try:
+            _make(artifact, target)
+        finally:
+            del work.since[artifact]
+        work.report(f"{artifact.name}: ready")
     return target
+
+
+def _given(artifact: Artifact) -> Path | None:
+    return builders.given_binary(artifact.by_hand) if artifact.by_hand and os.environ.get(artifact.by_hand) else None
+
+
+def _remove_leftovers(artifact: Artifact) -> None:
+    """Folders of a `make` that was killed: whoever holds the artifact's lock knows that nobody is in them."""
+    for folder in cache().glob(f".{artifact.name}.*/"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make(artifact: Artifact, target: Path) -> None:
     try:
-        with tempfile.TemporaryDirectory(dir=cache(), prefix=f".{artifact.name}.") as folder:
-            made = artifact.make(Path(folder))
+        prefix = f".{artifact.name}."
+        with tempfile.TemporaryDirectory(dir=cache(), prefix=prefix, ignore_cleanup_errors=True) as folder:
+            made = _made(artifact, Path(folder))
             found = digest(made)
             if artifact.sha256 not in (None, found):
                 raise Problem(f"SHA-256 is {found}, not the pinned {artifact.sha256}", where=artifact.name, remedy="")
@@ -125,6 +201,23 @@ def _make(artifact: Artifact, target: Path) -> None:
         raise unwritable(cache(), error) from None
     except Problem as problem:
         raise Problem(problem.what, where=f"artifact {artifact.name}", remedy=_by_hand(artifact, target)) from None
+
+
+def _made(artifact: Artifact, folder: Path) -> Path:
+    """What `make` made. Only an OSError that is the cache's surfaces as one."""
+    try:
+        made = artifact.make(folder)
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise Problem(f"could not be made: {error}", where=artifact.name, remedy="") from None
+    except Problem as problem:
+        if os.strerror(errno.ENOSPC).lower() in problem.what.lower():  # a tool met it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+        raise
+    if not made.exists():
+        raise Problem(f"making it left no {made.name}", where=artifact.name, remedy="")
+    return made
 
 
 def _replace(made: Path, target: Path) -> None:
@@ -145,8 +238,12 @@ def check(artifact: Artifact, target: Path) -> str:
     """`good`, `missing`, or what is wrong with it."""
     if not target.exists():
         return "missing"
-    expected = artifact.sha256 or (artifact.pin.read_text(encoding="ascii") if artifact.pin.exists() else "unknown")
-    found = digest(target)
+    try:
+        expected = artifact.sha256 or (artifact.pin.read_text(encoding="utf-8") if artifact.pin.exists() else "unknown")
+        found = digest(target)
+    except OSError as error:
+        what = f"cannot be read ({error.strerror})"
+        raise Problem(what, where=str(error.filename or target), remedy="make it readable, or remove it") from None
     return "good" if found == expected else f"corrupted in the cache ({target}: SHA-256 {found}, expected {expected})"
 
 
@@ -161,7 +258,7 @@ def digest(path: Path) -> str:
 
 
 @contextmanager
-def _alone(artifact: Artifact) -> Iterator[None]:
+def _alone(artifact: Artifact, work: _Work) -> Iterator[None]:
     """One process at a time makes an artifact; the kernel lets go of the lock of a killed one."""
     path = cache() / f".{artifact.name}.lock"
     try:
@@ -169,5 +266,18 @@ def _alone(artifact: Artifact) -> Iterator[None]:
     except OSError as error:
         raise unwritable(path, error) from None
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _locked(lock, work):
+            work.report(f"{artifact.name}: another command makes it, waiting …")
+            # Not by a lock that blocks: an interrupted command could not leave it.
+            wait_until(lambda: _locked(lock, work), math.inf, str(path))
         yield
+
+
+def _locked(lock: IO[str], work: _Work) -> bool:
+    if work.stop.is_set():
+        raise Hopeless("stopped")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,11 +1,13 @@
 """Static rules over an inventory, with no cluster: what is wrong with a plan by itself."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from provisioning.inventory import Inventory
+from provisioning.state import CHECKOUT
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,13 @@ class Finding:
 
 def audit(inventory: Inventory, *, as_written: bool = False) -> list[Finding]:
     """All findings. `as_written` judges the planned addresses, before the decisions that moved some."""
-    rules = (_addresses(inventory, as_written), _overcommitment(inventory), _names(inventory), _key(inventory))
+    rules = (
+        _addresses(inventory, as_written),
+        _numbers(inventory),
+        _overcommitment(inventory),
+        _names(inventory),
+        _key(inventory),
+    )
     return [finding for rule in rules for finding in rule]
 
 
@@ -35,6 +43,15 @@ def _addresses(inventory: Inventory, as_written: bool) -> Iterator[Finding]:
     for address, machines in users.items():
         if len(machines) > 1:
             yield Finding("duplicate-address", "defect", f"{' and '.join(machines)} share {address}")
+
+
+def _numbers(inventory: Inventory) -> Iterator[Finding]:
+    users = defaultdict(list)
+    for name, container in inventory.containers.items():
+        users[container.ct].append(name)
+    for number, names in users.items():
+        if len(names) > 1:
+            yield Finding("duplicate-number", "defect", f"{' and '.join(names)} share the number CT {number}")
 
 
 def _overcommitment(inventory: Inventory) -> Iterator[Finding]:
@@ -53,7 +70,7 @@ def _overcommitment(inventory: Inventory) -> Iterator[Finding]:
 
 
 def _names(inventory: Inventory) -> Iterator[Finding]:
-    if inventory.domain.endswith(".local"):
+    if inventory.domain.lower().rstrip(".").split(".")[-1] == "local":
         text = f"{inventory.domain}: names under .local belong to multicast DNS (RFC 6762)"
         yield Finding("multicast-domain", "defect", text)
     if inventory.dns == "proxmox-host":
@@ -62,6 +79,7 @@ def _names(inventory: Inventory) -> Iterator[Finding]:
 
 
 def _key(inventory: Inventory) -> Iterator[Finding]:
-    if not inventory.ssh_key.startswith(("/", "~")):
+    # Without a leading / or ~ the path counts from the checkout, and lies in it.
+    if (CHECKOUT / os.path.expanduser(inventory.ssh_key)).resolve().is_relative_to(CHECKOUT):
         text = f"{inventory.ssh_key}: a private key inside the repository's tree is one `git add` from being published"
         yield Finding("key-in-repository", "defect", text)

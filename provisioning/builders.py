@@ -1,19 +1,18 @@
-"""How artifacts are made: fetched from Maven by Ivy, built by Go, or made by Derby. Each works in a folder it is given."""
+"""How artifacts are made, each in a folder it is given: fetched by Ivy, built by Go or Janino, filled by Derby."""
 
 import json
 import os
 import re
 import shutil
-import subprocess
 import sysconfig
 import tarfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from provisioning.java import TRUSTSTORE_PASSWORD, ca_bundle, find_java, pyspark_jars, write_truststore
 from provisioning.problem import Exit, Problem
+from provisioning.tools import complaint, run
 
 GO_AT_LEAST = (1, 24)  # MinIO's go.mod
 
@@ -25,6 +24,10 @@ DERBY_SCRIPTS = (
     "upgrade-2.1.0-to-2.2.0.derby.sql",
     "upgrade-2.2.0-to-2.3.0.derby.sql",
 )
+
+
+# Lets the metastore listen at one address; the comment inside says why.
+BIND_SOURCE = Path(__file__).parent / "services/hive/HiveAuthUtils.java"
 
 
 @dataclass(frozen=True)
@@ -54,26 +57,6 @@ class GoModule:
     release: str
     commit: str
     by_hand: str
-
-
-def run(command: list[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
-    """Run a tool and return what it printed. Raises Problem with its last line of complaint."""
-    try:
-        done = subprocess.run(
-            command, cwd=cwd, env=env, input=stdin, text=True, check=False,
-            stdin=subprocess.DEVNULL if stdin is None else None, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    except OSError as error:
-        raise Problem(f"{command[0]} does not run: {error.strerror}", where=str(command[0]), remedy="") from None
-    if done.returncode != 0:
-        raise Problem(f"{Path(command[0]).name} failed: {_complaint(done.stdout)}", where=str(command[0]), remedy="")
-    return done.stdout
-
-
-def _complaint(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"error|exception|not found|refused|no such|unknown", line, re.I)]
-    return (telling or lines or ["no output"])[0][:300]
 
 
 def fetch_maven(pin: MavenFile, folder: Path) -> Path:
@@ -122,13 +105,20 @@ def build_go(name: str, pin: GoModule, folder: Path) -> Path:
         "CGO_ENABLED": "0",
         "SSL_CERT_FILE": str(ca_bundle()),
     }
-    known = json.loads(run([go, "mod", "download", "-json", f"{pin.module}@{pin.version}"], cwd=folder, env=env))
-    if known.get("Sum") != pin.sum:
-        raise Problem(f"module sum is {known.get('Sum')}, not the pinned {pin.sum}", where=pin.module, remedy="")
+    found = _module_sum(run([go, "mod", "download", "-json", f"{pin.module}@{pin.version}"], cwd=folder, env=env))
+    if found != pin.sum:
+        raise Problem(f"module sum is {found}, not the pinned {pin.sum}", where=pin.module, remedy="")
     stamp = {"Version": pin.release, "ReleaseTag": pin.release, "CommitID": pin.commit, "ShortCommitID": pin.commit}
     flags = " ".join(["-s -w", *(f"-X {pin.module}/cmd.{key}={value}" for key, value in stamp.items())])
     run([go, "install", "-trimpath", f"-ldflags={flags}", f"{pin.module}@{pin.version}"], cwd=folder, env=env)
     return folder / "bin" / name
+
+
+def _module_sum(answer: str) -> str:
+    try:
+        return str(json.loads(answer)["Sum"])
+    except (ValueError, KeyError, TypeError):
+        raise Problem(f"go tells no module sum: {complaint(answer)}", where="go", remedy="") from None
 
 
 def find_go() -> Path:
@@ -157,11 +147,11 @@ def build_derby_schema(archive: Path, folder: Path) -> Path:
     runs = "".join(f"run '{script}';\n" for script in DERBY_SCRIPTS)
     classpath = ":".join(str(jar) for jar in sorted(pyspark_jars().glob("derby*.jar")))
     database = folder / "metastore"
-    java = [find_java(), "-Dderby.stream.error.field=java.lang.System.err", "-cp", classpath]
+    java: list[str | Path] = [find_java(), "-Dderby.stream.error.field=java.lang.System.err", "-cp", classpath]
     sql = f"connect 'jdbc:derby:{database};create=true';\n{runs}select schema_version from app.version;\n"
     output = run([*java, "org.apache.derby.tools.ij"], cwd=scripts, stdin=sql)
     if "2.3.0" not in output.rsplit("SCHEMA_VERSION", 1)[-1]:
-        raise Problem(f"Derby did not reach schema 2.3.0: {_complaint(output)}", where="Derby", remedy="")
+        raise Problem(f"Derby did not reach schema 2.3.0: {complaint(output)}", where="Derby", remedy="")
     run([*java, "org.apache.derby.tools.ij"], cwd=scripts, stdin=_shutdown(database))
     return database
 
@@ -177,6 +167,25 @@ def _unpack(archive: Path, under: str, folder: Path) -> Path:
     return folder
 
 
+def compile_bind(folder: Path) -> Path:
+    """Our small class for the metastore, compiled by the Janino inside pyspark: a Java runtime has no compiler."""
+    classes = folder / "classes"
+    classes.mkdir()
+    janino = ":".join(str(jar) for jar in janino_jars())
+    thrift = ":".join(str(jar) for jar in sorted(pyspark_jars().glob("libthrift-*.jar")))
+    # A demonstration, and all the same Janino's only command line that writes class files.
+    program = "org.codehaus.commons.compiler.samples.CompilerDemo"
+    run([find_java(), "-cp", janino, program, "-d", classes, "-classpath", thrift, BIND_SOURCE], cwd=folder)
+    if not any(classes.rglob("HiveAuthUtils.class")):
+        raise Problem("Janino wrote no class", where="Janino", remedy="")
+    return classes
+
+
+def janino_jars() -> list[Path]:
+    """The compiler that pyspark brings along, by its file names."""
+    return sorted(jar for name in ("janino", "commons-compiler") for jar in pyspark_jars().glob(f"{name}-*.jar"))
+
+
 def _shutdown(database: Path) -> str:
     # Opening and closing once more replays the log, so that a copy is a database at rest.
     return f"connect 'jdbc:derby:{database}';\ndisconnect;\nconnect 'jdbc:derby:;shutdown=true';\n"
@@ -187,5 +196,6 @@ def given_binary(name: str) -> Path:
     path = Path(os.environ[name])
     if path.is_file() and os.access(path, os.X_OK):
         return path.resolve()
-    raise Problem("is no program that can be run", where=f"{name}={path}", remedy="correct or unset it", code=Exit.USAGE)
-
+    raise Problem(
+        "is no program that can be run", where=f"{name}={path}", remedy="correct or unset it", code=Exit.USAGE
+    )

@@ -57,5 +57,7 @@ RULES = (
 
 def check(versions: Mapping[Product, str]) -> list[Conflict]:
     """The rules that these versions break. `versions` has spark, iceberg, hive and python."""
-    parsed = {name: tuple(int(part) for part in text.split(".")) for name, text in versions.items()}
+    parsed: dict[str, tuple[int, ...]] = {
+        name: tuple(int(part) for part in text.split(".")) for name, text in versions.items()
+    }
     return [Conflict(rule, versions) for rule in RULES if not rule.holds(parsed)]

@@ -16,7 +16,6 @@ from provisioning.inventory import Inventory
 from provisioning.problem import Problem
 
 FORMAT = 1
-CLIENT_SECRETS = ("minio-harness", "minio-spark", "minio-backup", "spark-connect")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Files that are whole or not there, and readable by whom they should be."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -26,9 +27,11 @@ def write_private(path: Path, text: str) -> None:
 
 
 def make_folder(path: Path) -> Path:
-    """The folder, made where it is missing (0700). Raises Problem where that cannot be."""
+    """The folder, made with all that leads to it (0700 each) where that is missing. Raises Problem where it cannot."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)  # mkdir's own `parents` would make these open to others
     except OSError as error:
         raise unwritable(path, error) from None
     return path
@@ -37,7 +40,13 @@ def make_folder(path: Path) -> Path:
 def unwritable(path: Path, error: OSError) -> Problem:
     """The one line for a folder or file that cannot be written."""
     return Problem(
-        f"cannot be written ({error.strerror})",
+        f"cannot be written ({_reason(error)})",
         where=str(path),
         remedy="make room or make it writable, or point DATALAKE_STATE and DATALAKE_CACHE to other folders",
     )
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):  # copying a folder collects them
+        return str(error.args[0][0][-1])
+    return error.strerror or str(error)

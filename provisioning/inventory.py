@@ -156,7 +156,8 @@ def _merged(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         return data
     beside = path.parent / f"{data['extends']}.toml"
     try:
-        base = beside if beside.is_file() else find(str(data["extends"]))
+        # A file that is called like what it extends means the shipped one, not itself.
+        base = beside if beside.is_file() and beside.resolve() != path else find(str(data["extends"]))
     except Problem as problem:
         raise Problem(problem.what, where=f"{path}: extends", remedy=problem.remedy, code=Exit.USAGE) from None
     return _overlay(_merged(base.resolve(), (*seen, path)), data)
@@ -164,7 +165,9 @@ def _merged(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     """Tables are merged key by key; any other value of `top` replaces the one of `base`."""
-    both = {key: _overlay(base[key], value) for key, value in top.items() if _is_table(value) and _is_table(base.get(key))}
+    both = {
+        key: _overlay(base[key], value) for key, value in top.items() if _is_table(value) and _is_table(base.get(key))
+    }
     return {**base, **top, **both}
 
 

@@ -11,8 +11,8 @@ from importlib import util
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.utils import CryptographyDeprecationWarning
 
 from provisioning.problem import Problem
 
@@ -34,7 +34,9 @@ def pyspark_jars() -> Path:
     """The jars that come with pyspark: Spark, Hive Metastore 2.3.10, Derby, Ivy."""
     spec = util.find_spec("pyspark")
     if spec is None or spec.origin is None:
-        raise Problem("pyspark is not installed", where="this Python", remedy="run `make setup` and use .venv/bin/python")
+        raise Problem(
+            "pyspark is not installed", where="this Python", remedy="run `make setup` and use .venv/bin/python"
+        )
     return Path(spec.origin).parent / "jars"
 
 
@@ -51,7 +53,9 @@ def find_java() -> Path:
         if version in SUPPORTED:
             return java
     tried = ", ".join(f"{java} is {version or 'no Java'}" for java, version in seen.items()) or "nothing found"
-    raise Problem(f"no Java {' or '.join(SUPPORTED)} ({tried})", where="Java", remedy="run `make setup`, or set JAVA_HOME")
+    raise Problem(
+        f"no Java {' or '.join(SUPPORTED)} ({tried})", where="Java", remedy="run `make setup`, or set JAVA_HOME"
+    )
 
 
 def java_version(java: Path) -> str | None:

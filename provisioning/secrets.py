@@ -43,6 +43,12 @@ def generated(names: Iterable[str], store: Path, dotenv: Path = DOTENV) -> dict[
     return {name: value for name, value in {**kept, **made, **given(names, dotenv)}.items() if name in names}
 
 
+def known(names: Iterable[str], store: Path, dotenv: Path = DOTENV) -> dict[str, str]:
+    """Those of `names` that `generated` would not have to make; nothing is written."""
+    names = tuple(names)
+    return {name: value for name, value in {**_kept(store), **given(names, dotenv)}.items() if name in names}
+
+
 def _kept(store: Path) -> Mapping[str, str]:
     try:
         return dict(json.loads(store.read_text(encoding="utf-8")))

@@ -11,7 +11,7 @@ from pathlib import Path
 from provisioning.files import make_folder, unwritable
 from provisioning.problem import Problem
 
-CHECKOUT = Path(__file__).parent.parent
+CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def root() -> Path:

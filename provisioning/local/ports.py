@@ -9,16 +9,44 @@ import psutil
 
 from provisioning.files import write_private
 from provisioning.inventory import Service
-from provisioning.problem import Problem
+from provisioning.problem import Exit, Problem
 
 
-def choose(services: Mapping[str, Service], kept_in: Path, running: Collection[str]) -> dict[str, int]:
-    """A port for each service. Those that run keep theirs. Raises Problem where a fixed one is occupied."""
-    kept = read(kept_in)
-    chosen = {name: _choose(name, service, kept.get(name), name in running) for name, service in services.items()}
-    if chosen != kept:
-        write_private(kept_in, json.dumps(chosen))
+def choose(services: Mapping[str, Service], kept: Mapping[str, int], running: Collection[str]) -> dict[str, int]:
+    """A port for each service. Those that run keep theirs.
+
+    Raises Problem where a fixed one is occupied, or is another service's. `kept` are the ports of the last choice.
+    """
+    _refuse_shared(services, kept)
+    chosen: dict[str, int] = {}
+    for name, service in services.items():
+        others = {port for other, port in {**kept, **_fixed(services), **chosen}.items() if other != name}
+        chosen[name] = _choose(name, service, kept.get(name), name in running, others)
     return chosen
+
+
+def _refuse_shared(services: Mapping[str, Service], kept: Mapping[str, int]) -> None:
+    fixed = _fixed(services)
+    for name, port in fixed.items():
+        for other, service in services.items():
+            if other != name and service.host == services[name].host and fixed.get(other, kept.get(other)) == port:
+                whose = "fixed for" if other in fixed else "kept since the first `up` by"
+                raise Problem(
+                    f"port {port} is also {whose} {other}",
+                    where=f"services.{name} on {service.host}",
+                    remedy="give one of the two another port in the inventory",
+                    code=Exit.USAGE,
+                )
+
+
+def _fixed(services: Mapping[str, Service]) -> dict[str, int]:
+    return {name: service.port for name, service in services.items() if service.port}
+
+
+def keep(chosen: Mapping[str, int], kept_in: Path) -> None:
+    """Remember a choice for the next time."""
+    if chosen != read(kept_in):
+        write_private(kept_in, json.dumps(chosen))
 
 
 def read(kept_in: Path) -> dict[str, int]:
@@ -31,7 +59,7 @@ def read(kept_in: Path) -> dict[str, int]:
         raise Problem("unreadable", where=str(kept_in), remedy="remove the file; new ports will be chosen") from None
 
 
-def _choose(name: str, service: Service, kept: int | None, runs: bool) -> int:
+def _choose(name: str, service: Service, kept: int | None, runs: bool, others: Collection[int]) -> int:
     if runs and kept and service.port in (0, kept):
         return kept
     if service.port:
@@ -42,7 +70,7 @@ def _choose(name: str, service: Service, kept: int | None, runs: bool) -> int:
                 remedy="stop that process, or set port = 0 in the inventory for a free one",
             )
         return service.port
-    return kept if kept and is_free(service.host, kept) else _free(service.host)
+    return kept if kept and is_free(service.host, kept) else _free(name, service.host, others)
 
 
 def is_free(host: str, port: int) -> bool:
@@ -56,17 +84,31 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def _free(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def _free(name: str, host: str, others: Collection[int]) -> int:
+    """Any that the system offers, but for those that other services will have."""
+    try:
+        while True:
+            with socket.socket() as probe:
+                probe.bind((host, 0))
+                port = int(probe.getsockname()[1])
+            if port not in others:
+                return port
+    except OSError as error:
+        raise Problem(
+            f"this machine cannot listen there ({error.strerror})",
+            where=f"services.{name} on {host}",
+            remedy="correct host in the inventory",
+            code=Exit.USAGE,
+        ) from None
 
 
 def occupant(port: int) -> str:
     """Who listens on a port, as far as this user may know."""
     try:
-        pids = {c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.status == "LISTEN"}
-    except psutil.AccessDenied:
-        pids = set()
-    names = [f"{psutil.Process(pid).name()} (process {pid})" for pid in sorted(pids - {None}) if psutil.pid_exists(pid)]
-    return ", ".join(names) or "another user's process"
+        listening = [
+            c for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.status == "LISTEN"
+        ]
+        names = {f"{psutil.Process(c.pid).name()} (process {c.pid})" for c in listening if c.pid}
+    except psutil.Error:  # not ours to see, or just gone
+        names = set()
+    return ", ".join(sorted(names)) or "another user's process"

@@ -1,28 +1,28 @@
 """The embedded lakehouse as a whole: up, status, down, destroy, and one service at a time."""
 
+import contextlib
 import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from provisioning import artifacts, connection, secrets
 from provisioning.connection import Connection
-from provisioning.files import make_folder, write_private
+from provisioning.files import make_folder, unwritable, write_private
 from provisioning.health import Health, examine
 from provisioning.inventory import Inventory, find
 from provisioning.java import find_java
 from provisioning.local import ports
+from provisioning.local.readiness import wait_ready
 from provisioning.local.supervision import Process, Supervisor
 from provisioning.problem import Exit, Problem
-from provisioning.services import SERVICES, Command, Placement, ProbeFailed
+from provisioning.services import SERVICES, Command, Placement, client_secrets
 from provisioning.sizes import show_size
 from provisioning.state import State
-from provisioning.waiting import Hopeless, wait_until
+from provisioning.waiting import wait_until
 
 Report = Callable[[str], None]
 FOLDERS = ("conf", "data", "log")
@@ -36,26 +36,56 @@ class Status:
     health: Health
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What a service is started with: rendered settings and command."""
+
+    files: Mapping[str, str] = field(repr=False)
+    command: Command
+
+    @classmethod
+    def of(cls, name: str, place: Placement) -> "Setup":
+        """As the service renders it for its place; nothing is written."""
+        return cls(SERVICES[name].files(place), SERVICES[name].command(place))
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same settings, and tells none of them."""
+        everything = [dict(self.files), self.command.argv, dict(self.command.env)]
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
+
+
 class Stack:
     """The lakehouse of one inventory with target `local`, in one folder."""
 
     def __init__(self, inventory: Inventory, choice: str) -> None:
         self.inventory, self.source = inventory, find(choice)
+        self.services = {name: SERVICES[name] for name in inventory.services}
         self.state = State.of(inventory.name)
         self.supervisor = Supervisor(self.state.folder)
 
     def plan(self) -> list[str]:
         """What `up` would do, a line each; empty where it would change nothing."""
-        wanted = sorted({name for service in self.inventory.services for name in SERVICES[service].ARTIFACTS})
-        known = artifacts.pinned()
         lines = [
-            f"artifact {name}: {known[name].long or 'fetch'}"
-            for name in wanted
-            if artifacts.check(known[name], artifacts.cache() / known[name].file) != "good"
+            f"artifact {artifact.name}: {artifact.long or artifact.verb}"
+            for artifact in artifacts.missing(self._artifact_names())
         ]
         processes = self.supervisor.processes()
-        idle = [name for name in self.inventory.services if name not in processes or not processes[name].runs]
-        return lines + [f"service {name}: start" for name in idle]
+        running = {name: process for name, process in processes.items() if process.runs}
+        changed = self._changed(running)
+        lines += [f"service {name}: start" for name in self.inventory.services if name not in running]
+        lines += [f"service {name}: restart, its settings have changed" for name in changed]
+        return lines + [f"service {name}: stop, no longer declared" for name in running if name not in self.services]
+
+    def _changed(self, running: Mapping[str, Process]) -> list[str]:
+        """Those that run with other settings than they would be started with now."""
+        if not running:
+            return []
+        names = self._secret_names()
+        values = dict.fromkeys(names, "") | secrets.known(names, self.state.secrets)
+        places = self._places(artifacts.where(self._artifact_names()), values, self._ports(running))
+        setups = {name: Setup.of(name, place) for name, place in places.items() if name in running}
+        return [name for name, setup in setups.items() if running[name].settings() != setup.fingerprint]
 
     def up(self, report: Report, timeout: float = 180) -> tuple[Connection, list[str]]:
         """Make it run and answer. Returns how to reach it and which services were started (none: nothing changed).
@@ -66,15 +96,16 @@ class Stack:
             self._check_room()
             processes = self.supervisor.processes()
             running = [name for name, process in processes.items() if process.runs]
-            places = self._places(running, report)
+            places = self._make_places(running, report)
             try:
                 started = self._start(places)
                 if started:
                     report(f"starting {', '.join(started)} …")
-                self._wait_healthy(places, report, timeout)
+                wait_ready(places, self.supervisor.processes, report, timeout)
             except BaseException as error:
                 if not processes and not isinstance(error, KeyboardInterrupt):
-                    self.supervisor.shutdown()
+                    with contextlib.suppress(Problem):  # what went wrong first is what counts
+                        self.supervisor.shutdown()
                 raise
             profile = next(iter(places.values())).connection
             connection.write(profile, self.state.connection)
@@ -82,6 +113,8 @@ class Stack:
             return profile, started
 
     def _check_room(self) -> None:
+        if not self.services:
+            raise Problem("declares no service", where=str(self.source), remedy="add [services.minio]", code=Exit.USAGE)
         folder = make_folder(self.state.folder)
         free, floor = shutil.disk_usage(folder).free, self.inventory.budget.free_disk
         if free < floor:
@@ -91,17 +124,27 @@ class Stack:
                 remedy="make room, or lower budget.free_disk in the inventory",
             )
 
-    def _places(self, running: list[str], report: Report) -> dict[str, Placement]:
-        services = {name: SERVICES[name] for name in self.inventory.services}
-        if not services:
-            raise Problem("declares no service", where=str(self.source), remedy="add [services.minio]", code=Exit.USAGE)
-        names = {artifact for service in services.values() for artifact in service.ARTIFACTS}
-        files = artifacts.provide(names, report)
-        values = secrets.generated(
-            sorted({*connection.CLIENT_SECRETS, *(name for service in services.values() for name in service.SECRETS)}),
-            self.state.secrets,
-        )
-        chosen = ports.choose(self.inventory.services, self.state.ports, running)
+    def _make_places(self, running: Collection[str], report: Report) -> dict[str, Placement]:
+        self._ports(running)  # a clash is said before MinIO is built for minutes; by then others may have taken some
+        files = artifacts.provide(self._artifact_names(), report)
+        values = secrets.generated(self._secret_names(), self.state.secrets)
+        chosen = self._ports(running)
+        ports.keep(chosen, self.state.ports)
+        return self._places(files, values, chosen)
+
+    def _ports(self, running: Collection[str]) -> dict[str, int]:
+        return ports.choose(self.inventory.services, ports.read(self.state.ports), running)
+
+    def _artifact_names(self) -> set[str]:
+        return {artifact for service in self.services.values() for artifact in service.ARTIFACTS}
+
+    def _secret_names(self) -> list[str]:
+        own = {name for service in self.services.values() for name in service.SECRETS}
+        return sorted(own | {*client_secrets(self.services)})
+
+    def _places(
+        self, files: Mapping[str, Path], values: Mapping[str, str], chosen: Mapping[str, int]
+    ) -> dict[str, Placement]:
         profile = connection.profile(self.inventory, self.source, chosen, values)
         return {
             name: Placement(
@@ -115,54 +158,28 @@ class Stack:
                 connection=profile,
                 secrets={secret: values[secret] for secret in service.SECRETS},
             )
-            for name, service in services.items()
+            for name, service in self.services.items()
         }
 
     def _start(self, places: Mapping[str, Placement]) -> list[str]:
-        commands: dict[str, Command] = {}
-        fingerprints: dict[str, str] = {}
+        setups = {name: Setup.of(name, place) for name, place in places.items()}
         for name, place in places.items():
             for folder in FOLDERS:
                 make_folder(place.home / folder)
-            rendered = SERVICES[name].files(place)
-            for file, text in rendered.items():
+            for file, text in setups[name].files.items():
                 write_private(place.conf / file, text)
-            SERVICES[name].before_start(place)
-            commands[name] = SERVICES[name].command(place)
-            fingerprints[name] = hashlib.sha256(json.dumps(rendered, sort_keys=True).encode()).hexdigest()[:16]
-        self.supervisor.configure(commands, fingerprints)
+            self._prepare(name, place)
+        self.supervisor.configure(
+            {name: setup.command for name, setup in setups.items()},
+            {name: setup.fingerprint for name, setup in setups.items()},
+        )
         return self.supervisor.apply()
 
-    def _wait_healthy(self, places: Mapping[str, Placement], report: Report, timeout: float) -> None:
-        with ThreadPoolExecutor(max_workers=len(places)) as pool:
-            waiting = {
-                name: pool.submit(self._wait_one, name, place, timeout, report) for name, place in places.items()
-            }
-        for future in waiting.values():
-            future.result()
-
-    def _wait_one(self, name: str, place: Placement, timeout: float, report: Report) -> None:
-        service = SERVICES[name]
-        settle = partial(service.after_start, place)
+    def _prepare(self, name: str, place: Placement) -> None:
         try:
-            health = wait_until(lambda: self._look(name, place, settle), timeout, name, transient=(NotYet,), interval=0.3)
-        except (TimeoutError, Hopeless) as error:
-            log = place.home / "log" / f"{name}.log"
-            raise Problem(f"did not come up: {error}; {_last_line(log)}", where=name, remedy=f"see {log}") from None
-        report(f"{name}: {health.version} at {health.address}")
-
-    def _look(self, name: str, place: Placement, settle: Callable[[], None]) -> Health:
-        process = self.supervisor.processes().get(name)
-        if process is None or not process.runs:
-            raise Hopeless(f"its process ended ({process.note or process.state if process else 'not started'})")
-        try:
-            settle()
-        except ProbeFailed as failure:
-            raise NotYet(str(failure)) from None
-        health = examine(name, place.connection, timeout=15)
-        if not health.answers:
-            raise NotYet(str(health.error))
-        return health
+            SERVICES[name].before_start(place)
+        except OSError as error:
+            raise unwritable(place.home, error) from None
 
     def status(self) -> dict[str, Status]:
         """Each declared service: its process and its answer."""
@@ -177,7 +194,7 @@ class Stack:
         """How to reach it, None before the first `up`."""
         if not self.state.connection.is_file():
             return None
-        values = secrets.generated(connection.CLIENT_SECRETS, self.state.secrets)
+        values = secrets.generated(client_secrets(self.services), self.state.secrets)
         chosen = ports.read(self.state.ports)
         return connection.profile(self.inventory, self.source, chosen, values)
 
@@ -195,7 +212,9 @@ class Stack:
             if not self.state.folder.exists():
                 return False
             if not self.state.secrets.exists() and any(self.state.folder.iterdir()):
-                raise Problem("was not made by `up`", where=str(self.state.folder), remedy="look at it, remove it by hand")
+                raise Problem(
+                    "was not made by `up`", where=str(self.state.folder), remedy="look at it, remove it by hand"
+                )
             self.state.remove()
             return True
 
@@ -226,16 +245,3 @@ class Stack:
         if name not in processes:
             raise Problem("the lakehouse is down", where=self.inventory.name, remedy="run `python -m provisioning up`")
         return processes[name]
-
-
-class NotYet(Exception):
-    """The service does not answer as it should, and may soon."""
-
-
-def _last_line(log: Path) -> str:
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace")[-20_000:].splitlines()
-    except OSError:
-        return "no log"
-    telling = [line for line in lines if " ERROR " in line or "FATAL" in line or "Exception" in line] or lines or ["empty log"]
-    return f"its log says: {telling[-1].strip()[:200]}"

@@ -1,6 +1,8 @@
 """The embedded lakehouse's processes, kept by supervisord. Nothing is restarted behind the user's back."""
 
+import contextlib
 import hashlib
+import http.client
 import os
 import re
 import shlex
@@ -12,6 +14,7 @@ import xmlrpc.client
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
@@ -22,7 +25,9 @@ from provisioning.services import Command
 from provisioning.waiting import wait_until
 
 MARK = "DATALAKE_STACK"  # in the environment of all that we start, so that orphans can be told from strangers
+SETTINGS = "DATALAKE_SETTINGS"  # there too: a fingerprint of what the process was started with
 UP = ("STARTING", "RUNNING")
+NO_ANSWER = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,15 @@ class Process:
         try:
             process = psutil.Process(self.pid)
             return sum(p.memory_info().rss for p in (process, *process.children(recursive=True))) if self.pid else 0
-        except psutil.NoSuchProcess:
+        except psutil.Error:
             return 0
+
+    def settings(self) -> str | None:
+        """The fingerprint of the settings that it was started with, None where it does not run."""
+        try:
+            return psutil.Process(self.pid).environ().get(SETTINGS) if self.pid else None
+        except psutil.Error:
+            return None
 
 
 class Supervisor:
@@ -81,7 +93,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
     def _program(self, name: str, command: Command, fingerprint: str) -> str:
         home = self.folder / name
-        environment = {**command.env, MARK: str(self.folder), "DATALAKE_SETTINGS": fingerprint}
+        environment = {**command.env, MARK: str(self.folder), SETTINGS: fingerprint}
         pairs = ",".join(f'{key}="{_escape(_quotable(key, value))}"' for key, value in environment.items())
         return f"""[program:{name}]
 command={_escape(shlex.join(command.argv))}
@@ -102,13 +114,13 @@ stdout_logfile_backups=1
     def answers(self) -> bool:
         """Whether supervisord runs."""
         try:
-            self._call("getState")
-        except (OSError, xmlrpc.client.Error):
+            self._ask("getState")
+        except NO_ANSWER:
             return False
         return True
 
     def apply(self) -> list[str]:
-        """Make the processes follow the settings. Returns the names of those that were started; none on a second call."""
+        """Make the processes follow the settings. Returns the names of those that were started: none twice."""
         if not self.answers():
             self.end_orphans()
             self._launch()
@@ -127,13 +139,13 @@ stdout_logfile_backups=1
     def _launch(self) -> None:
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.conf)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder)
-        if done.returncode != 0:
-            raise Problem(
-                f"supervisord did not start: {(done.stderr or done.stdout).strip().splitlines()[-1][:200]}",
-                where=str(self.conf),
-                remedy="see supervisord.log beside it",
-            )
-        wait_until(self.answers, 20, f"supervisord at {self.socket}")
+        try:
+            if done.returncode != 0:
+                raise TimeoutError(((done.stderr or done.stdout).strip().splitlines() or ["no word"])[-1][:200])
+            wait_until(self.answers, 20, f"supervisord at {self.socket}")
+        except TimeoutError as error:
+            remedy = "see supervisord.log beside it"
+            raise Problem(f"supervisord did not start: {error}", where=str(self.conf), remedy=remedy) from None
 
     def processes(self) -> dict[str, Process]:
         """What runs and what does not, by name; nothing where supervisord does not run."""
@@ -152,24 +164,50 @@ stdout_logfile_backups=1
     def shutdown(self) -> None:
         """Stop all services and supervisord, also such as have lost their supervisord."""
         if self.answers():
-            daemon = psutil.Process(int(self._call("getPID")))
-            self._call("shutdown")
-            daemon.wait(timeout=60)
+            self._end_daemon()
         self.end_orphans()
         for file in (self.socket, self.runtime / "supervisord.pid"):
             file.unlink(missing_ok=True)
-        if self.runtime.is_dir():
+        with contextlib.suppress(OSError):  # not there, or a stranger's file in it: neither is in the way
             self.runtime.rmdir()
+
+    def _end_daemon(self) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            daemon = psutil.Process(int(self._call("getPID")))
+            self._call("shutdown")
+            try:
+                daemon.wait(timeout=60)
+            except psutil.TimeoutExpired:
+                what, remedy = (
+                    "supervisord does not end within 60 s",
+                    f"see {self.folder}/supervisord.log, end it by hand",
+                )
+                raise Problem(what, where=f"process {daemon.pid}", remedy=remedy) from None
 
     def end_orphans(self) -> None:
         """End processes that carry our mark while no supervisord keeps them: what a killed one left."""
         orphans = marked(self.folder)
         for process in orphans:
-            process.terminate()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
         for process in psutil.wait_procs(orphans, timeout=10)[1]:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
-    def _call(self, method: str, *arguments: object) -> list[list[list[str]]] | list[dict[str, object]] | object:
+    def _call(self, method: str, *arguments: object) -> Any:
+        """Ask supervisord, or raise Problem."""
+        remedy = f"see {self.folder}/supervisord.log"
+        try:
+            return self._ask(method, *arguments)
+        except xmlrpc.client.Fault as fault:
+            # Its first word only: the rest may repeat settings, and they hold secrets.
+            what = f"supervisord refuses {method}: {fault.faultString.partition(':')[0]}"
+            raise Problem(what, where=str(arguments[0] if arguments else self.folder), remedy=remedy) from None
+        except NO_ANSWER as error:
+            what = f"supervisord does not answer ({type(error).__name__})"
+            raise Problem(what, where=str(self.folder), remedy=remedy) from None
+
+    def _ask(self, method: str, *arguments: object) -> Any:
         transport = SupervisorTransport(None, None, serverurl=f"unix://{self.socket}")
         with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)
@@ -187,11 +225,11 @@ def marked(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def _process(info: Mapping[str, object]) -> Process:
-    start, state = float(str(info["start"])), str(info["statename"])
+def _process(info: Mapping[str, Any]) -> Process:
+    start, state = float(info["start"]), str(info["statename"])
     uptime = time.time() - start if state in UP and start else 0.0
     note = str(info["spawnerr"] or "") or (f"exit status {info['exitstatus']}" if state == "EXITED" else "")
-    return Process(str(info["name"]), state, int(str(info["pid"])), uptime, note)
+    return Process(str(info["name"]), state, int(info["pid"]), uptime, note)
 
 
 def _escape(text: str) -> str:

@@ -53,8 +53,17 @@ class Command:
 class Service(Protocol):
     """What every package under `provisioning.services` offers, as module-level names."""
 
-    ARTIFACTS: tuple[str, ...]
-    SECRETS: tuple[str, ...]
+    @property
+    def ARTIFACTS(self) -> tuple[str, ...]:
+        """Names of what it needs from `provisioning.artifacts`."""
+
+    @property
+    def SECRETS(self) -> tuple[str, ...]:
+        """Names of the secrets that its process is given."""
+
+    @property
+    def CLIENT_SECRETS(self) -> tuple[str, ...]:
+        """Names of the secrets that the connection profile holds so that clients can use it."""
 
     def files(self, place: Placement) -> Mapping[str, str]:
         """Rendered settings by name, for `place.conf`."""
@@ -66,7 +75,7 @@ class Service(Protocol):
         """Make what the process expects to find; nothing where it is already there."""
 
     def after_start(self, place: Placement) -> None:
-        """Make what needs the process; nothing where it is already there."""
+        """Make what needs the process; nothing where it is already there. Raises ProbeFailed."""
 
     def probe(self, connection: Connection, timeout: float) -> str:
         """Speak to the service as its clients do and return its version. Raises ProbeFailed."""
@@ -77,3 +86,8 @@ class Service(Protocol):
 
 class ProbeFailed(Exception):
     """A service did not answer as it should: one line, without the address."""
+
+
+def first_line(text: object) -> str:
+    """What a client library said, as one line of bearable length."""
+    return next((line.strip() for line in str(text).splitlines() if line.strip()), type(text).__name__)[:200]

@@ -234,6 +234,59 @@ def test_a_supplied_binary_that_cannot_be_run_is_refused(
     assert caught.value.code == Exit.USAGE, f"exit code {caught.value.code}"
 
 
+def test_trouble_of_a_tool_names_the_artifact_and_not_the_cache(cache: Path, know: Callable[..., None]) -> None:
+    know(built(Maker(error=FileNotFoundError(2, "No such file or directory", "/usr/share/tool"))))
+    with pytest.raises(Problem) as caught:
+        provide(["tool"], print)
+    line = str(caught.value)
+    assert line.startswith(
+        "artifact tool: could not be made: [Errno 2] No such file or directory: '/usr/share/tool'; "
+    ), line
+    assert "DATALAKE_CACHE" not in line, line
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        Problem("go failed: write /x: no space left on device", where="go", remedy=""),
+    ],
+    ids=["ours", "tool"],
+)
+def test_a_full_disk_is_the_cache_s_trouble_whoever_meets_it(
+    cache: Path, know: Callable[..., None], error: Exception
+) -> None:
+    know(built(Maker(error=error)))
+    with pytest.raises(Problem) as caught:
+        provide(["tool"], print)
+    assert str(caught.value).startswith(f"{cache}: cannot be written (No space left on device); make room "), (
+        caught.value
+    )
+
+
+def test_a_make_that_makes_nothing_is_a_failure_and_pins_nothing(cache: Path, know: Callable[..., None]) -> None:
+    artifact = Artifact("tool", "tool-1", lambda folder: folder / "nothing")
+    know(artifact)
+    with pytest.raises(Problem, match="artifact tool: making it left no nothing"):
+        provide(["tool"], print)
+    assert whole(cache) == [], "a thing that is not there has a pin"
+
+
+def test_a_cached_file_that_cannot_be_read_is_one_line(
+    cache: Path, know: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(built(Maker()))
+    target = provide(["tool"], print)["tool"]
+
+    def refuse(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(artifacts, "digest", refuse)
+    with pytest.raises(Problem) as caught:
+        provide(["tool"], print)
+    assert str(caught.value) == f"{target}: cannot be read (Permission denied); make it readable, or remove it"
+
+
 @pytest.mark.parametrize("where", ["folder", "lock"])
 def test_a_cache_that_cannot_be_written_is_one_line(cache: Path, know: Callable[..., None], where: str) -> None:
     know(built(Maker()))

@@ -6,6 +6,7 @@ import pytest
 
 from provisioning.audit import Finding, audit
 from provisioning.inventory import Inventory, load
+from provisioning.state import CHECKOUT
 
 PLAN = load("plan")
 RULES = {
@@ -47,6 +48,33 @@ def test_a_container_at_the_address_of_the_host_is_found() -> None:
     gitea = PLAN.containers["gitea"].model_copy(update={"address": PLAN.host.address})
     finding = found(PLAN.model_copy(update={"containers": {**PLAN.containers, "gitea": gitea}}))["duplicate-address"]
     assert finding.text == "host and CT 118 (gitea) share 192.168.4.25"
+
+
+def test_two_containers_with_one_number_are_found() -> None:
+    hive = PLAN.containers["hive"].model_copy(update={"ct": 120})
+    finding = found(PLAN.model_copy(update={"containers": {**PLAN.containers, "hive": hive}}))["duplicate-number"]
+    assert (finding.level, finding.text) == ("defect", "hive and spark share the number CT 120")
+
+
+@pytest.mark.parametrize("domain", ["local", "gti.local", "GTI.Local", "gti.local."])
+def test_a_domain_of_multicast_dns_is_found(domain: str) -> None:
+    assert "multicast-domain" in found(PLAN.model_copy(update={"domain": domain})), domain
+
+
+@pytest.mark.parametrize("domain", ["notlocal", "local.example", "gti.localdomain"])
+def test_a_domain_that_only_looks_like_one_of_multicast_dns_is_not(domain: str) -> None:
+    assert "multicast-domain" not in found(PLAN.model_copy(update={"domain": domain})), domain
+
+
+@pytest.mark.parametrize("key", ["scripts/key", f"{CHECKOUT}/key", f"{CHECKOUT}/a/../key", f"/tmp/..{CHECKOUT}/key"])
+def test_a_key_inside_the_checkout_is_found_however_it_is_written(key: str) -> None:
+    assert "key-in-repository" in found(PLAN.model_copy(update={"ssh_key": key})), key
+
+
+@pytest.mark.parametrize("key", [f"{CHECKOUT}-keys/key", "../key", "~/key"])
+def test_a_key_beside_the_checkout_is_not(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert "key-in-repository" not in found(PLAN.model_copy(update={"ssh_key": key})), key
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from provisioning import builders
+from provisioning import builders, tools
 from provisioning.builders import MavenFile, find_go, ivy_module
+from provisioning.java import find_java, pyspark_jars
 from provisioning.problem import Problem
 
 PIN = MavenFile("org.example", "tool", "1.2", sha256="")
@@ -90,20 +91,57 @@ def test_no_go_at_all_is_refused(toolchains: tuple[Path, Path]) -> None:
 
 
 def test_a_tool_gets_its_input_and_its_output_is_returned(tmp_path: Path) -> None:
-    assert builders.run(["cat"], cwd=tmp_path, stdin="select 1;") == "select 1;"
+    assert tools.run(["cat"], cwd=tmp_path, stdin="select 1;") == "select 1;"
 
 
 def test_a_tool_that_fails_is_named_with_its_complaint(tmp_path: Path) -> None:
     tool = program(tmp_path, "tool", "echo fine; echo Unknown host repo.example >&2; echo bye; exit 3")
     with pytest.raises(Problem) as caught:
-        builders.run([tool], cwd=tmp_path)
+        tools.run([tool], cwd=tmp_path)
     assert caught.value.what == "tool failed: Unknown host repo.example"
 
 
 def test_a_tool_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="does not run: No such file or directory") as caught:
-        builders.run([tmp_path / "nowhere"], cwd=tmp_path)
+        tools.run([tmp_path / "nowhere"], cwd=tmp_path)
     assert caught.value.where == str(tmp_path / "nowhere")
+
+
+def test_a_tool_may_print_what_is_no_text(tmp_path: Path) -> None:
+    assert tools.run(["printf", r"\377ok"], cwd=tmp_path) == "\ufffdok"
+
+
+def test_a_go_that_tells_no_module_sum_is_one_line() -> None:
+    with pytest.raises(Problem, match="go tells no module sum: go: module lookup disabled, not found"):
+        builders._module_sum("hello\ngo: module lookup disabled, not found\n")
+    assert builders._module_sum('{"Sum": "h1:abc="}') == "h1:abc="
+
+
+LISTEN = """
+import org.apache.hadoop.hive.common.auth.HiveAuthUtils;
+public class Listen {
+    public static void main(String[] arguments) throws Exception {
+        try {
+            System.out.println(HiveAuthUtils.getServerSocket(null, 0).getServerSocket().getInetAddress());
+        } catch (IllegalArgumentException error) {
+            System.out.println("refused");
+        }
+    }
+}
+"""
+
+
+def test_the_metastore_listens_at_the_address_that_it_is_told_and_without_one_nowhere(tmp_path: Path) -> None:
+    """Our class as it stands on the class path: before Hive's own, which listens on all interfaces."""
+    classes = builders.compile_bind(tmp_path)
+    (tmp_path / "Listen.java").write_text(LISTEN)
+    program: list[str | Path] = ["org.codehaus.janino.SimpleCompiler", tmp_path / "Listen.java", "Listen"]
+
+    def listens_at(*options: str) -> str:
+        classpath = f"{classes}:{pyspark_jars()}/*"
+        return tools.run([find_java(), *options, "-cp", classpath, *program], cwd=tmp_path).strip()
+
+    assert (listens_at("-Ddatalake.bind.host=127.0.0.1"), listens_at()) == ("/127.0.0.1", "refused")
 
 
 def test_only_plain_files_of_one_folder_are_unpacked_and_none_lands_elsewhere(tmp_path: Path) -> None:

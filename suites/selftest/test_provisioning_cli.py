@@ -8,10 +8,10 @@ import pytest
 
 from provisioning import __main__ as cli
 from provisioning import secrets
-from provisioning.connection import CLIENT_SECRETS
 from provisioning.inventory import shipped
 from provisioning.local.supervision import Process
 from provisioning.secrets import variable
+from provisioning.services import SERVICES, client_secrets
 
 SITE = """format = 1
 extends = "plan"
@@ -39,7 +39,7 @@ def _nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     monkeypatch.setattr(secrets.required, "__defaults__", (tmp_path / ".env",))
-    for name in CLIENT_SECRETS:
+    for name in client_secrets(SERVICES):
         monkeypatch.delenv(variable(name), raising=False)
 
 
@@ -187,7 +187,8 @@ def test_a_foreign_lakehouse_without_its_secrets_lists_the_variables(
 ) -> None:
     code, _, err = run("env", "--inventory", written(tmp_path, SITE))
     assert code == 2, err
-    assert all(variable(name) in err for name in CLIENT_SECRETS if name.startswith("minio-")), err
+    missing = ", ".join(variable(name) for name in client_secrets(["minio"]))
+    assert err == f"provisioning env: {tmp_path / '.env'}: not set: {missing}; set them there\n"
 
 
 def test_a_service_without_its_peers_is_one_line(
@@ -232,3 +233,26 @@ def test_a_started_service_that_never_answers_is_one_line_with_its_log(
     assert (code, out) == (3, ""), err
     log = tmp_path / "state/local/minio/log/minio.log"
     assert err == f"provisioning start: minio: does not answer: not within 120 s; see {log}\n"
+
+
+def test_a_disk_that_is_full_is_one_line_wherever_it_is_met(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device", "/state/local/file")
+
+    monkeypatch.setitem(cli.COMMANDS, "down", full)
+    assert run("down") == (3, "", "provisioning down: /state/local/file: No space left on device\n")
+
+
+def test_what_a_service_cannot_prepare_is_one_line(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("provisioning.artifacts.provide", lambda names, report: dict.fromkeys(names, tmp_path))
+    monkeypatch.setattr("provisioning.services.hive.before_start", full)
+    code, _, err = run("up")
+    assert code == 3, err
+    assert err.startswith(f"provisioning up: {tmp_path}/state/local/hive: cannot be written (No space left"), err

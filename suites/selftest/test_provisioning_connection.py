@@ -10,11 +10,12 @@ import pytest
 from provisioning import connection
 from provisioning.connection import Connection
 from provisioning.inventory import Inventory, load
+from provisioning.services import SERVICES, client_secrets
 from spark_jobs import profile as jobs
 
 LOCAL = load("local")
 PORTS = {"minio": 9000, "hive": 9083, "spark": 15002}
-SECRETS = {name: f"value-of-{name}" for name in connection.CLIENT_SECRETS}
+SECRETS = {name: f"value-of-{name}" for name in client_secrets(SERVICES)}
 
 
 def made(inventory: Inventory = LOCAL) -> Connection:

@@ -1,12 +1,13 @@
 """Files are written whole and privately, and what cannot be written is said in one line."""
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
-from provisioning.files import make_folder, write_private
+from provisioning.files import make_folder, unwritable, write_private
 from provisioning.problem import Problem
 
 
@@ -25,7 +26,12 @@ def test_a_private_file_is_readable_by_its_owner_only_whatever_was_there(tmp_pat
 def test_missing_folders_are_made(tmp_path: Path) -> None:
     write_private(tmp_path / "a/b/file", "text")
     assert (tmp_path / "a/b/file").read_text() == "text"
-    assert mode(tmp_path / "a/b") == 0o700, f"{mode(tmp_path / 'a/b'):o}"
+
+
+def test_every_folder_that_is_made_is_for_its_owner_only(tmp_path: Path) -> None:
+    make_folder(tmp_path / "a/b/c")
+    modes = {name: f"{mode(tmp_path / name):o}" for name in ("a", "a/b", "a/b/c")}
+    assert set(modes.values()) == {"700"}, modes
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,6 +70,12 @@ def test_a_folder_that_cannot_be_made_is_named_with_the_way_out(tmp_path: Path) 
     line = str(caught.value)
     assert line.startswith(f"{tmp_path / 'state'}: cannot be written (File exists); "), line
     assert "DATALAKE_STATE and DATALAKE_CACHE" in line, line
+
+
+def test_a_folder_that_cannot_be_copied_is_said_with_the_first_reason() -> None:
+    collected = [("a", "b", "[Errno 28] No space left on device: 'b'"), ("c", "d", "another")]
+    line = str(unwritable(Path("/state"), shutil.Error(collected)))
+    assert line.startswith("/state: cannot be written ([Errno 28] No space left on device: 'b'); "), line
 
 
 def test_a_file_below_a_file_cannot_be_written(tmp_path: Path) -> None:

@@ -191,6 +191,13 @@ def test_extending_in_a_circle_is_refused(tmp_path: Path) -> None:
     assert line == f"{tmp_path / 'one.toml'}: extends: extends itself; break the circle"
 
 
+def test_a_file_called_like_what_it_extends_means_the_shipped_one(tmp_path: Path) -> None:
+    path = tmp_path / "local.toml"
+    path.write_text('extends = "local"\nseed = 7\n', encoding="utf-8")
+    loaded = load(str(path))
+    assert (loaded.seed, loaded.services) == (7, load("local").services)
+
+
 @pytest.mark.parametrize("extends", ['"nowhere"', "5"], ids=["unknown", "no-name"])
 def test_extending_what_is_not_there_names_file_key_and_choices(tmp_path: Path, extends: str) -> None:
     path = site(tmp_path)

@@ -1,6 +1,5 @@
 """Ports: a fixed one is taken or refused, a free one is chosen once and kept."""
 
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ import pytest
 
 from provisioning.inventory import Service
 from provisioning.local import ports
-from provisioning.problem import Problem
+from provisioning.problem import Exit, Problem
 
 
 @pytest.fixture
@@ -33,51 +32,90 @@ def unused() -> int:
 
 def test_a_free_port_is_chosen_for_each_service_and_kept(kept: Path) -> None:
     services = {"minio": Service(port=0), "hive": Service(port=0)}
-    first = ports.choose(services, kept, running=())
-    second = ports.choose(services, kept, running=())
+    first = ports.choose(services, {}, running=())
+    ports.keep(first, kept)
+    second = ports.choose(services, ports.read(kept), running=())
     assert first == second == ports.read(kept)
     assert all(1024 <= port <= 65535 for port in first.values()), first
     assert all(ports.is_free("127.0.0.1", port) for port in first.values()), first
 
 
-def test_a_fixed_port_is_taken(kept: Path) -> None:
+def test_a_fixed_port_is_taken() -> None:
     port = unused()
-    assert ports.choose({"minio": Service(port=port)}, kept, running=()) == {"minio": port}
+    assert ports.choose({"minio": Service(port=port)}, {}, running=()) == {"minio": port}
 
 
-def test_a_fixed_port_that_is_occupied_is_refused_with_its_occupant(kept: Path, occupied: int) -> None:
+def test_a_fixed_port_that_is_occupied_is_refused_with_its_occupant(occupied: int) -> None:
     with pytest.raises(Problem) as caught:
-        ports.choose({"minio": Service(port=occupied)}, kept, running=())
+        ports.choose({"minio": Service(port=occupied)}, {}, running=())
     line = str(caught.value)
     assert line.startswith(f"services.minio on 127.0.0.1: port {occupied} is occupied by "), line
     assert f"(process {os.getpid()})" in line, line
     assert "set port = 0" in line, line
-    assert not kept.exists(), "ports of a refused choice were kept"
 
 
-def test_a_service_that_runs_keeps_its_port_although_it_occupies_it(kept: Path, occupied: int) -> None:
-    kept.write_text(json.dumps({"minio": occupied}))
-    assert ports.choose({"minio": Service(port=0)}, kept, running=["minio"]) == {"minio": occupied}
-    assert ports.choose({"minio": Service(port=occupied)}, kept, running=["minio"]) == {"minio": occupied}
+def test_a_service_that_runs_keeps_its_port_although_it_occupies_it(occupied: int) -> None:
+    kept = {"minio": occupied}
+    assert ports.choose({"minio": Service(port=0)}, kept, running=["minio"]) == kept
+    assert ports.choose({"minio": Service(port=occupied)}, kept, running=["minio"]) == kept
 
 
-def test_a_kept_port_that_a_stranger_took_is_given_up(kept: Path, occupied: int) -> None:
-    kept.write_text(json.dumps({"minio": occupied}))
-    chosen = ports.choose({"minio": Service(port=0)}, kept, running=())
-    assert chosen["minio"] != occupied
-    assert ports.read(kept) == chosen
+def test_a_kept_port_that_a_stranger_took_is_given_up(occupied: int) -> None:
+    assert ports.choose({"minio": Service(port=0)}, {"minio": occupied}, running=())["minio"] != occupied
 
 
-def test_a_port_that_the_inventory_fixes_wins_over_the_kept_one(kept: Path, occupied: int) -> None:
-    kept.write_text(json.dumps({"minio": occupied}))
+def test_a_port_that_the_inventory_fixes_wins_over_the_kept_one(occupied: int) -> None:
     port = unused()
-    assert ports.choose({"minio": Service(port=port)}, kept, running=["minio"]) == {"minio": port}
+    assert ports.choose({"minio": Service(port=port)}, {"minio": occupied}, running=["minio"]) == {"minio": port}
 
 
-def test_a_service_that_is_no_longer_declared_is_forgotten(kept: Path) -> None:
-    kept.write_text(json.dumps({"minio": unused(), "gone": 1234}))
-    ports.choose({"minio": Service(port=0)}, kept, running=())
-    assert ports.read(kept).keys() == {"minio"}
+def test_a_service_that_is_no_longer_declared_is_forgotten() -> None:
+    chosen = ports.choose({"minio": Service(port=0)}, {"minio": unused(), "gone": 1234}, running=())
+    assert chosen.keys() == {"minio"}
+
+
+def test_one_fixed_port_for_two_services_is_refused() -> None:
+    port = unused()
+    with pytest.raises(Problem) as caught:
+        ports.choose({"minio": Service(port=port), "hive": Service(port=port)}, {}, running=())
+    assert str(caught.value) == (
+        f"services.minio on 127.0.0.1: port {port} is also fixed for hive; "
+        "give one of the two another port in the inventory"
+    )
+    assert caught.value.code == Exit.USAGE, f"exit code {caught.value.code}"
+
+
+@pytest.mark.parametrize("running", [(), ("hive",)], ids=["down", "up"])
+def test_a_fixed_port_that_another_service_has_kept_is_refused(running: tuple[str, ...]) -> None:
+    port = unused()
+    services = {"minio": Service(port=port), "hive": Service(port=0)}
+    with pytest.raises(Problem, match=f"port {port} is also kept since the first `up` by hive"):
+        ports.choose(services, {"hive": port}, running)
+
+
+def test_two_services_on_two_hosts_or_that_change_places_may_have_one_number() -> None:
+    one, other = unused(), unused()
+    apart = {"minio": Service(port=one), "hive": Service(port=one, host="127.0.0.2")}
+    assert ports.choose(apart, {}, running=()) == {"minio": one, "hive": one}
+    swapped = {"minio": Service(port=one), "hive": Service(port=other)}
+    assert ports.choose(swapped, {"minio": other, "hive": one}, running=()) == {"minio": one, "hive": other}
+
+
+def test_a_free_port_is_never_one_that_another_service_will_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = unused(), unused()
+    offered = iter([one, one, other])
+
+    class Offering(socket.socket):
+        def getsockname(self) -> tuple[str, int]:
+            return "127.0.0.1", next(offered)
+
+    monkeypatch.setattr("provisioning.local.ports.socket.socket", Offering)
+    assert ports.choose({"minio": Service(port=0), "hive": Service(port=0)}, {}, ()) == {"minio": one, "hive": other}
+
+
+def test_a_host_that_is_not_this_machine_is_one_line() -> None:
+    with pytest.raises(Problem, match=r"^services.minio on 192.0.2.1: this machine cannot listen there"):
+        ports.choose({"minio": Service(host="192.0.2.1", port=0)}, {}, running=())
 
 
 def test_nothing_was_chosen_before_the_first_time(kept: Path) -> None:

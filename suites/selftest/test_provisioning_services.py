@@ -9,15 +9,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from provisioning.connection import CLIENT_SECRETS, Connection, profile
+from provisioning.connection import Connection, profile
 from provisioning.inventory import SERVICES as FOLDER
 from provisioning.inventory import load
 from provisioning.problem import Exit, Problem
-from provisioning.services import SERVICES, Placement
+from provisioning.services import SERVICES, Placement, client_secrets
 from provisioning.services.minio import policy
 
 PORTS = {"minio": 19000, "hive": 19083, "spark": 15002}
-ALL_SECRETS = sorted({*CLIENT_SECRETS, *(name for service in SERVICES.values() for name in service.SECRETS)})
+ALL_SECRETS = sorted({*client_secrets(SERVICES), *(name for service in SERVICES.values() for name in service.SECRETS)})
 # What a person may set: signs that XML, a properties file and supervisord each have an opinion on.
 SECRETS = {name: f"{name}:<&>%$x\\n" for name in ALL_SECRETS}
 MEMORY = 2**30
@@ -115,6 +115,34 @@ def test_hive_knows_the_store_and_its_own_database() -> None:
     assert core["fs.s3a.endpoint"] == "http://127.0.0.1:19000"
     assert (core["fs.s3a.access.key"], core["fs.s3a.secret.key"]) == ("spark", SECRETS["minio-spark"])
     assert site["javax.jdo.option.ConnectionURL"] == "jdbc:derby:/state/hive/data/metastore"
+
+
+def test_hive_is_kept_to_its_host_by_a_class_that_stands_before_hives_own() -> None:
+    argv = SERVICES["hive"].command(placed("hive")).argv
+    assert "-Ddatalake.bind.host=127.0.0.1" in argv, argv
+    classpath = argv[argv.index("-cp") + 1].split(":")
+    hives_own = next(place for place in classpath if place.endswith("/jars/*"))
+    assert classpath.index("/cache/metastore-bind") < classpath.index(hives_own), classpath
+
+
+@pytest.mark.parametrize(
+    ("declared", "names"),
+    [
+        (("minio",), ("minio-backup", "minio-harness", "minio-spark")),
+        (("hive",), ()),
+        (("spark",), ("spark-connect",)),
+        (("spark", "hive", "minio"), ("minio-backup", "minio-harness", "minio-spark", "spark-connect")),
+    ],
+    ids=["minio", "hive", "spark", "all"],
+)
+def test_clients_need_the_secrets_of_the_declared_services_and_no_other(
+    declared: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    assert client_secrets(declared) == names
+    local = load("local")
+    services = {name: local.services[name] for name in declared}
+    secrets = dict.fromkeys(names, "value")
+    assert profile(local.model_copy(update={"services": services}), Path("local.toml"), PORTS, secrets)
 
 
 def test_hive_makes_no_schema_of_its_own_and_reaps_the_locks_of_the_dead() -> None:

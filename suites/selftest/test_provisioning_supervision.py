@@ -1,17 +1,24 @@
 """What supervisord is told to run, read back by supervisord's own parser: nothing is started here."""
 
+import os
 import shlex
 import stat
+import subprocess
+from collections.abc import Callable
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
+from xmlrpc.client import Fault
 
+import psutil
 import pytest
 from supervisor.datatypes import dict_of_key_value_pairs
 from supervisor.options import UnhosedConfigParser
 
-from provisioning.local.supervision import MARK, Supervisor
+from provisioning.local.supervision import MARK, SETTINGS, Process, Supervisor
 from provisioning.problem import Problem
 from provisioning.services import Command
+from provisioning.waiting import wait_until
 
 
 @pytest.fixture
@@ -136,3 +143,76 @@ def test_output_goes_to_the_services_own_log(supervisor: Supervisor) -> None:
 
 def test_without_a_supervisord_nothing_answers_and_nothing_runs(supervisor: Supervisor) -> None:
     assert (supervisor.answers(), supervisor.processes()) == (False, {})
+
+
+@pytest.fixture
+def refusing(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], Supervisor]:
+    """One whose supervisord raises this at every question but whether it is there."""
+
+    def refusing(error: Exception) -> Supervisor:
+        def ask(method: str, *_: object) -> None:
+            if method != "getState":
+                raise error
+
+        monkeypatch.setattr(supervisor, "_ask", ask)
+        return supervisor
+
+    return refusing
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (Fault(92, "CANT_REREAD: environment=hunter2"), "supervisord refuses startProcess: CANT_REREAD"),
+        (Fault(50, "SPAWN_ERROR"), "supervisord refuses startProcess: SPAWN_ERROR"),
+        (ConnectionResetError(104, "reset"), "supervisord does not answer (ConnectionResetError)"),
+        (IncompleteRead(b""), "supervisord does not answer (IncompleteRead)"),
+    ],
+    ids=["secret", "spawn", "reset", "half"],
+)
+def test_what_supervisord_refuses_is_one_line_that_tells_no_secret(
+    refusing: Callable[[Exception], Supervisor], error: Exception, what: str
+) -> None:
+    with pytest.raises(Problem) as caught:
+        refusing(error).start("minio")
+    assert caught.value.what == what
+    assert "hunter2" not in str(caught.value), "a secret is told"
+    assert "supervisord.log" in caught.value.remedy, caught.value
+
+
+def test_a_supervisord_that_does_not_end_is_one_line(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(process: psutil.Process, timeout: float) -> None:
+        raise psutil.TimeoutExpired(timeout, process.pid)
+
+    monkeypatch.setattr(supervisor, "_ask", lambda method, *_: os.getpid())
+    monkeypatch.setattr("provisioning.local.supervision.psutil.Process.wait", wait)
+    with pytest.raises(Problem) as caught:
+        supervisor.shutdown()
+    assert str(caught.value) == (
+        f"process {os.getpid()}: supervisord does not end within 60 s; "
+        f"see {supervisor.folder}/supervisord.log, end it by hand"
+    )
+
+
+@pytest.mark.parametrize("words", [(1, "some\nError: no"), (0, "")], ids=["refused", "silent"])
+def test_a_supervisord_that_does_not_start_is_one_line(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, words: tuple[int, str]
+) -> None:
+    def silent(*_: object) -> None:
+        raise TimeoutError("not within 20 s")
+
+    done = subprocess.CompletedProcess((), words[0], "", words[1])
+    monkeypatch.setattr("provisioning.local.supervision.subprocess.run", lambda *_, **__: done)
+    monkeypatch.setattr("provisioning.local.supervision.wait_until", silent)
+    with pytest.raises(Problem) as caught:
+        supervisor.apply()
+    reason = "Error: no" if words[0] else "not within 20 s"
+    assert caught.value.what == f"supervisord did not start: {reason}"
+
+
+def test_a_process_tells_with_which_settings_it_was_started() -> None:
+    with subprocess.Popen(["cat"], env={SETTINGS: "abc"}, stdin=subprocess.PIPE) as process:
+        known = Process("minio", "RUNNING", process.pid, 1.0, "")
+        assert wait_until(known.settings, 10, "the new process's own environment") == "abc"
+    assert Process("minio", "EXITED", process.pid, 1.0, "").settings() is None
+    assert Process("minio", "STOPPED", 0, 0.0, "").settings() is None

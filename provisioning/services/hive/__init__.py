@@ -24,11 +24,12 @@ from thrift.transport.TTransport import TBufferedTransport
 from provisioning.connection import Connection
 from provisioning.java import pyspark_jars
 from provisioning.problem import Exit, Problem
-from provisioning.services.placement import Command, Placement, ProbeFailed
+from provisioning.services.placement import Command, Placement, ProbeFailed, first_line
 
 S3_JARS = ("hadoop-aws", "iceberg-aws-bundle", "s3-transfer-manager")
-ARTIFACTS = ("metastore-schema", *S3_JARS)
+ARTIFACTS = ("metastore-schema", "metastore-bind", *S3_JARS)
 SECRETS = ("minio-spark",)
+CLIENT_SECRETS = ()
 
 
 def files(place: Placement) -> Mapping[str, str]:
@@ -45,7 +46,9 @@ def files(place: Placement) -> Mapping[str, str]:
         "secret_key": s3.spark.secret_key,
     }
     escaped = {name: escape(value) for name, value in values.items()}
-    return {name: _template(name).substitute(escaped) for name in ("hive-site.xml", "core-site.xml", "log4j2.properties")}
+    return {
+        name: _template(name).substitute(escaped) for name in ("hive-site.xml", "core-site.xml", "log4j2.properties")
+    }
 
 
 def _template(name: str) -> Template:
@@ -53,11 +56,12 @@ def _template(name: str) -> Template:
 
 
 def command(place: Placement) -> Command:
-    """The metastore's main class on pyspark's class path."""
-    jars = [str(place.artifacts[name]) for name in S3_JARS]
+    """The metastore's main class on pyspark's class path, behind the class that keeps it to its host."""
+    jars = [str(place.artifacts[name]) for name in ("metastore-bind", *S3_JARS)]
     classpath = ":".join([str(place.conf), *jars, f"{pyspark_jars()}/*"])
     argv = (
         str(place.java), f"-Xmx{place.heap_mib}m", f"-Djava.io.tmpdir={place.data}",
+        f"-Ddatalake.bind.host={place.host}",
         f"-Dderby.stream.error.file={place.home}/log/derby.log",
         f"-Dlog4j2.configurationFile={place.conf}/log4j2.properties", "-cp", classpath,
         "org.apache.hadoop.hive.metastore.HiveMetaStore", "-p", str(place.port),
@@ -95,7 +99,7 @@ def probe(connection: Connection, timeout: float) -> str:
             raise ProbeFailed("the database 'default' is missing")
         return f"metastore API {client.getVersion()}"  # a constant of its code, not the release
     except (TException, OSError) as error:
-        raise ProbeFailed(f"no answer: {getattr(error, 'message', None) or error}") from None
+        raise ProbeFailed(f"no answer: {first_line(getattr(error, 'message', None) or error)}") from None
     finally:
         transport.close()
 

@@ -7,15 +7,16 @@ from typing import Any
 
 import urllib3
 from minio import Minio
-from minio.credentials import StaticProvider
-from minio.error import MinioAdminException, S3Error
+from minio.credentials.providers import StaticProvider
+from minio.error import MinioAdminException, MinioException, S3Error
 from minio.minioadmin import MinioAdmin
 
 from provisioning.connection import S3, Account, Connection
-from provisioning.services.placement import Command, Placement, ProbeFailed
+from provisioning.services.placement import Command, Placement, ProbeFailed, first_line
 
 ARTIFACTS = ("minio",)
-SECRETS = ("minio-root", "minio-harness", "minio-spark", "minio-backup")
+CLIENT_SECRETS = ("minio-harness", "minio-spark", "minio-backup")
+SECRETS = ("minio-root", *CLIENT_SECRETS)
 ROOT = "datalake-root"
 
 
@@ -49,14 +50,14 @@ def after_start(place: Placement) -> None:
     s3 = _s3(place.connection)
     try:
         _furnish(s3, Account(ROOT, place.secrets["minio-root"]))
-    except (S3Error, MinioAdminException) as error:
-        raise ProbeFailed(f"as its root account: {str(error).splitlines()[0][:200]}") from None
+    except (MinioException, MinioAdminException) as error:
+        raise ProbeFailed(f"as its root account: {first_line(error)}") from None
     except urllib3.exceptions.HTTPError as error:
         raise ProbeFailed(f"no answer: {_reason(error)}") from None
 
 
 def _furnish(s3: S3, root: Account) -> None:
-    client = client_for(s3, root)
+    client = client_for(s3, root, timeout=10)
     for bucket in (s3.warehouse_bucket, s3.backup_bucket):
         if not client.bucket_exists(bucket):
             client.make_bucket(bucket)
@@ -108,6 +109,8 @@ def probe(connection: Connection, timeout: float) -> str:
             raise ProbeFailed(f"bucket {s3.warehouse_bucket!r} is missing")
     except S3Error as error:
         raise ProbeFailed(f"{error.code}: {error.message} (account {s3.harness.access_key!r})") from None
+    except MinioException as error:  # no answer of S3's: a server that is starting, or none of this kind
+        raise ProbeFailed(first_line(error)) from None
     except urllib3.exceptions.HTTPError as error:
         raise ProbeFailed(f"no answer: {_reason(error)}") from None
     return _version(s3, timeout, connection.ca_file)
@@ -116,7 +119,7 @@ def probe(connection: Connection, timeout: float) -> str:
 def _version(s3: S3, timeout: float, ca_file: str | None) -> str:
     try:
         servers = json.loads(_admin(s3, s3.harness, timeout, ca_file).info()).get("servers", [])
-    except (MinioAdminException, urllib3.exceptions.HTTPError, ValueError):
+    except (MinioException, MinioAdminException, urllib3.exceptions.HTTPError, ValueError):
         return "unknown"  # another S3, or an account without that right: it still serves
     return str(servers[0]["version"]) if servers else "unknown"
 
@@ -129,12 +132,12 @@ def _admin(s3: S3, account: Account, timeout: float, ca_file: str | None = None)
 
 def address(connection: Connection) -> str:
     """The S3 endpoint."""
-    return _s3(connection).endpoint
+    return connection.s3.endpoint if connection.s3 else "-"
 
 
 def _reason(error: Exception) -> str:
     cause = getattr(error, "reason", None) or error
-    return str(cause).rsplit(">: ", 1)[-1].rsplit("object at", 1)[0][:200]
+    return first_line(str(cause).rsplit(">: ", 1)[-1].rsplit("object at", 1)[0])
 
 
 def _s3(connection: Connection) -> S3:

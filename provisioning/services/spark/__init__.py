@@ -12,11 +12,12 @@ from string import Template
 from provisioning.connection import Connection
 from provisioning.java import OPENS, pyspark_jars
 from provisioning.problem import Exit, Problem
-from provisioning.services.placement import Command, Placement, ProbeFailed
+from provisioning.services.placement import Command, Placement, ProbeFailed, first_line
 
 JARS = ("iceberg-spark-runtime", "iceberg-aws-bundle", "hadoop-aws", "s3-transfer-manager")
 ARTIFACTS = JARS
-SECRETS = ("minio-spark", "spark-connect")
+CLIENT_SECRETS = ("spark-connect",)
+SECRETS = ("minio-spark", *CLIENT_SECRETS)
 
 
 def files(place: Placement) -> Mapping[str, str]:
@@ -42,8 +43,11 @@ def files(place: Placement) -> Mapping[str, str]:
         "access_key": s3.spark.access_key,
         "secret_key": s3.spark.secret_key.replace("\\", "\\\\"),  # an escape in properties files
     }
-    templates = {name: resources(__package__).joinpath("templates", name) for name in ("spark.properties", "log4j2.properties")}
-    return {name: Template(file.read_text(encoding="utf-8")).safe_substitute(values) for name, file in templates.items()}
+    return {name: _template(name).safe_substitute(values) for name in ("spark.properties", "log4j2.properties")}
+
+
+def _template(name: str) -> Template:
+    return Template(resources(__package__).joinpath("templates", name).read_text(encoding="utf-8"))
 
 
 def command(place: Placement) -> Command:
@@ -91,9 +95,10 @@ def probe(connection: Connection, timeout: float) -> str:
     with grpc.insecure_channel(connection.spark.remote.removeprefix("sc://")) as channel:
         try:
             metadata = (("authorization", f"Bearer {connection.spark.token}"),)
-            answer = SparkConnectServiceStub(channel).AnalyzePlan(request, timeout=timeout, metadata=metadata)
+            stub = SparkConnectServiceStub(channel)  # type: ignore[no-untyped-call]  # generated code has no types
+            answer = stub.AnalyzePlan(request, timeout=timeout, metadata=metadata)
         except grpc.RpcError as error:
-            raise ProbeFailed(f"{error.code().name}: {str(error.details()).splitlines()[0][:200]}") from None
+            raise ProbeFailed(f"{error.code().name}: {first_line(error.details() or 'no details')}") from None
     return str(answer.spark_version.version)
 
 
