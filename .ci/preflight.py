@@ -1,4 +1,4 @@
-"""Says in one line what this machine lacks. Runs on Pythons from 3.6 on, hence no newer syntax here."""
+"""Says in one line what this machine lacks. Runs on any Python 3, hence no newer syntax here."""
 
 import importlib.util
 import sys
@@ -10,10 +10,10 @@ def lack(version, has_module):
     """What is missing and what to do, None when nothing is."""
     if version < NEEDED:
         seen = ".".join(str(part) for part in version[:2])
-        return f"Python {seen} is too old, 3.11 or newer is needed: make PYTHON=python3.11, or install it"
+        return "Python {} is too old, 3.11 or newer is needed: make PYTHON=python3.11, or install it".format(seen)
     for module, package in (("venv", "python3-venv"), ("ensurepip", "python3-venv")):
         if not has_module(module):
-            return f"Python has no {module} module: install the package {package}"
+            return "Python has no {} module: install the package {}".format(module, package)
     return None
 
 
