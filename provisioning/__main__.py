@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from provisioning.problem import Exit, Problem
 from provisioning.services import client_secrets
 from provisioning.sizes import show_size
 from provisioning.state import State
+from provisioning.sweep import Leftover, Sweeper, old_folders, remove_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,6 +55,13 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+MORE = {
+    "sweep": "Remove what killed test runs left here (namespaces, tables, drafts of restores, backups) and "
+    "temporary folders of this machine that are older than a day. It cannot tell a run that was killed from one that "
+    "goes on: it also removes the tables of test runs and restores that are STILL GOING. Let them end first.",
+}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m provisioning", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -67,9 +75,10 @@ def _parser() -> argparse.ArgumentParser:
         "stop": "stop one service",
         "env": "how to reach it: writes the connection profile and prints it",
         "audit": "what is wrong with an inventory by itself",
+        "sweep": "remove what killed test runs left",
     }
     for name, text in helps.items():
-        command = commands.add_parser(name, help=text, description=text)
+        command = commands.add_parser(name, help=text, description=MORE.get(name, text))
         command.add_argument(
             "--inventory",
             default="local",
@@ -80,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("service", metavar="SERVICE")
         if name == "up":
             command.add_argument("--timeout", type=float, default=180, metavar="S", help="seconds to become healthy")
-        if name == "destroy":
+        if name == "sweep":
+            command.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+        if name in ("destroy", "sweep"):
             command.add_argument("--yes", action="store_true", help="do not ask")
         if name == "env":
             command.add_argument("--shell", action="store_true", help="as lines for eval")
@@ -118,8 +129,10 @@ def _status(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
         uptime = f"{row.process.uptime:.0f} s" if row.process and row.process.runs else "-"
         version = row.health.version or "-"
         print(f"{name:8} {state:9} {version:30} {memory:>9} {uptime:>8}  {row.health.address}")
-        if not row.health.answers:
-            print(f"         {row.health.error}")
+        if not row.health.answers and row.process and row.process.runs:
+            print(f"         {row.health.error}; see {_stack(inventory, arguments).state.folder}/{name}/log")
+        elif not row.health.answers:
+            print(f"         bring it up: python -m provisioning {f'start {name}' if row.process else 'up'}")
     return Exit.DONE if all(row.health.answers for row in rows.values()) else Exit.UNREACHABLE
 
 
@@ -130,16 +143,16 @@ def _down(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
 
 def _destroy(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
     stack = _stack(inventory, arguments)
-    if not arguments.yes and not _confirmed(f"Remove {stack.state.folder} with all its data?"):
+    if not arguments.yes and not _confirmed("destroy", f"Remove {stack.state.folder} with all its data?"):
         print("kept", file=sys.stderr)
         return Exit.USAGE
     print("removed" if stack.destroy() else "there was nothing")
     return Exit.DONE
 
 
-def _confirmed(question: str) -> bool:
+def _confirmed(command: str, question: str) -> bool:
     if not sys.stdin.isatty():
-        print("destroy: not asked on a terminal: say --yes", file=sys.stderr)
+        print(f"{command}: not asked on a terminal: say --yes", file=sys.stderr)
         return False
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
@@ -158,16 +171,21 @@ def _stop(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
 
 def _env(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
     state = State.of(inventory.name)
-    if inventory.target == "local":
-        profile = _stack(inventory, arguments).profile()
-        if profile is None:
-            raise Problem("never brought up", where=inventory.name, remedy="run `python -m provisioning up`")
-    else:
-        profile = _site_profile(inventory, arguments)
+    profile = _profile(inventory, arguments)
+    if inventory.target != "local":
         connection.write(profile, state.connection)
         state.make_current()
     print(connection.shell(profile, state.connection) if arguments.shell else state.connection)
     return Exit.DONE
+
+
+def _profile(inventory: Inventory, arguments: argparse.Namespace) -> connection.Connection:
+    if inventory.target != "local":
+        return _site_profile(inventory, arguments)
+    profile = _stack(inventory, arguments).profile()
+    if profile is None:
+        raise Problem("never brought up", where=inventory.name, remedy="run `python -m provisioning up`")
+    return profile
 
 
 def _site_profile(inventory: Inventory, arguments: argparse.Namespace) -> connection.Connection:
@@ -182,6 +200,54 @@ def _audit(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
     for finding in findings:
         print(finding)
     return Exit.FINDINGS if any(finding.level == "defect" for finding in findings) else Exit.DONE
+
+
+def _sweep(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
+    _runnable(inventory)
+    if inventory.impact == "observe" and not arguments.dry_run:
+        raise Problem(
+            "has impact 'observe': nothing may be removed", where=inventory.name, remedy="--dry-run", code=Exit.USAGE
+        )
+    sweeper = Sweeper(_profile(inventory, arguments))
+    if not arguments.dry_run and not arguments.yes and not sys.stdin.isatty():
+        print("sweep: not asked on a terminal: say --yes", file=sys.stderr)
+        return Exit.USAGE
+    decision, (folders, used) = sweeper.survey(), old_folders()
+    for line in (*decision.kept, *used):
+        print(f"kept {line}", file=sys.stderr)
+    if arguments.dry_run or not arguments.yes:
+        count = _say("would remove", _described(sweeper, decision.leftovers, folders))
+        if arguments.dry_run or not count:
+            print(f"{count} to sweep" if count else "nothing to sweep")
+            return Exit.DONE
+        if not _confirmed("sweep", "Remove these, and with them the tables of test runs that are still going?"):
+            print("kept", file=sys.stderr)
+            return Exit.USAGE
+    with State.of(inventory.name).alone():
+        count = _say("removed", _removed(sweeper, decision.leftovers, folders))
+    print(f"{count} swept" if count else "nothing to sweep")
+    return Exit.DONE
+
+
+def _described(sweeper: Sweeper, leftovers: Iterable[Leftover], folders: Iterable[Path]) -> Iterator[str]:
+    for leftover in leftovers:
+        yield from sweeper.describe(leftover)
+    yield from (f"folder {folder}" for folder in folders)
+
+
+def _removed(sweeper: Sweeper, leftovers: Iterable[Leftover], folders: Iterable[Path]) -> Iterator[str]:
+    for leftover in leftovers:
+        yield from sweeper.remove(leftover)
+    yield from (remove_folder(folder) for folder in folders)
+
+
+def _say(verb: str, things: Iterable[str]) -> int:
+    """Print a line a thing as it comes. Returns how many there were."""
+    count = 0
+    for thing in things:
+        print(f"{verb} {thing}", flush=True)
+        count += 1
+    return count
 
 
 def _stack(inventory: Inventory, arguments: argparse.Namespace) -> Stack:
@@ -213,6 +279,7 @@ COMMANDS = {
     "stop": _stop,
     "env": _env,
     "audit": _audit,
+    "sweep": _sweep,
 }
 
 if __name__ == "__main__":

@@ -239,12 +239,16 @@ def check(artifact: Artifact, target: Path) -> str:
     if not target.exists():
         return "missing"
     try:
-        expected = artifact.sha256 or (artifact.pin.read_text(encoding="utf-8") if artifact.pin.exists() else "unknown")
-        found = digest(target)
+        wanted, found = expected(artifact), digest(target)
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
         raise Problem(what, where=str(error.filename or target), remedy="make it readable, or remove it") from None
-    return "good" if found == expected else f"corrupted in the cache ({target}: SHA-256 {found}, expected {expected})"
+    return "good" if found == wanted else f"corrupted in the cache ({target}: SHA-256 {found}, expected {wanted})"
+
+
+def expected(artifact: Artifact) -> str:
+    """The SHA-256 that is pinned or, of a thing that was built here, written down then; `unknown` before that."""
+    return artifact.sha256 or (artifact.pin.read_text(encoding="utf-8") if artifact.pin.exists() else "unknown")
 
 
 def digest(path: Path) -> str:

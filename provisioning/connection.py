@@ -1,6 +1,6 @@
 """The connection profile: one private file that lets jobs, fixtures and people reach what was brought up.
 
-`spark_jobs.lake` reads the same format on its own side; a selftest holds the two together.
+`spark_jobs.profile` reads the same format on its own side; a selftest holds the two together.
 """
 
 import dataclasses
@@ -89,6 +89,8 @@ def read(path: Path) -> Connection:
     """The profile that `write` wrote. Raises Problem where the file is none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+        if data["format"] != FORMAT:
+            raise ValueError(f"format {data['format']!r}, not {FORMAT}")
         s3, catalog, spark = data.pop("s3"), data.pop("catalog"), data.pop("spark")
         return Connection(
             s3=_s3(s3) if s3 else None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError
 
 from provisioning.problem import Exit, Problem
 from provisioning.sizes import parse_size
@@ -21,7 +21,7 @@ Impact = Literal["observe", "write", "disrupt"]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Host(_Strict):
@@ -77,6 +77,15 @@ class Store(_Strict):
     }
 
 
+def _tls_of_minio_only(services: dict[str, Service]) -> dict[str, Service]:
+    wrong = [name for name, service in services.items() if service.tls and name != "minio"]
+    if wrong:
+        raise ValueError(
+            f"tls is for minio only, not for {', '.join(wrong)}: Spark Connect has it wherever it is remote"
+        )
+    return services
+
+
 class KnownFailure(_Strict):
     """A promise known to be broken here, by which exception, and where that is followed up."""
 
@@ -105,7 +114,7 @@ class Inventory(_Strict):
     versions: dict[Product, str]
     host: Host
     containers: dict[str, Container]
-    services: dict[ServiceName, Service] = {}
+    services: Annotated[dict[ServiceName, Service], AfterValidator(_tls_of_minio_only)] = {}
     store: Store = Store()
     ca_file: str | None = None
     impact: Impact = "write"
@@ -199,5 +208,5 @@ def _allowed(location: tuple[int | str, ...]) -> list[str]:
         "budget": Budget,
         "known_failures": KnownFailure,
     }
-    model = nested[str(location[0])] if location else Inventory
+    model = nested.get(str(location[0]), Inventory) if location else Inventory
     return sorted(model.model_fields)

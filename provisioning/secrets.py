@@ -55,7 +55,8 @@ def _kept(store: Path) -> Mapping[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError):
-        raise Problem("unreadable", where=str(store), remedy="restore it, or `destroy` and `up` again") from None
+        remedy = "restore it, or remove it: new secrets are made, the data stay"
+        raise Problem("unreadable", where=str(store), remedy=remedy) from None
 
 
 def read_dotenv(path: Path) -> dict[str, str]:

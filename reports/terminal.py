@@ -22,7 +22,7 @@ def summary(run: Run, conformance: Conformance, page: str, colour: bool = False)
         f"tests: {_tests(conformance)}",
         *_not_judged(run, conformance),
         *_named("failed", conformance.tests_that("failed")),
-        *_named("could not be made", conformance.tests_that("error", "blocked")),
+        *_named("could not be made", conformance.tests_that("error")),
         page,
     ]
 
@@ -68,5 +68,6 @@ def _named(title: str, tests: tuple[Test, ...]) -> Iterable[str]:
         yield f"  {test.id}"
         if message := first_line(test.decisive.message or ""):
             yield f"      {message}"
+        yield f"      replay: {test.decisive.replay}"
     if len(tests) > MOST:
         yield f"  and {len(tests) - MOST} more, on the page"

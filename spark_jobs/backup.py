@@ -3,6 +3,7 @@
 A backup without a manifest is none: whatever a killed backup left can be removed.
 """
 
+import itertools
 import sys
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
+from minio.error import S3Error
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
@@ -19,7 +21,7 @@ from spark_jobs import parts
 from spark_jobs.command import command, option
 from spark_jobs.errors import Damaged, Refused
 from spark_jobs.fingerprint import rows_of
-from spark_jobs.lake import Lake, bucket_and_key
+from spark_jobs.lake import Lake, backup_place, bucket_and_key
 from spark_jobs.parts import Part
 from spark_jobs.tables import manifest, metadata
 from spark_jobs.tables.manifest import Manifest, SavedFile
@@ -60,7 +62,7 @@ def run(lake: Lake, arguments: Arguments) -> Result:
     if arguments.snapshot is not None and snapshot is not None:
         schema_id = int(snapshot.schema_id or 0)
     recorded = metadata.describing(table.metadata.model_dump(mode="json", by_alias=True), schema_id, arguments.table)
-    place = arguments.to or _default_place(lake, arguments.table)
+    place = backup_place(arguments.to or _default_place(lake, arguments.table))
     _refuse_occupied(lake, place)
     done = [] if snapshot is None else _write(lake, table, arguments, snapshot, schema_id, place)
     made = Manifest(
@@ -95,7 +97,12 @@ def _default_place(lake: Lake, table: str) -> str:
 
 def _refuse_occupied(lake: Lake, place: str) -> None:
     bucket, key = bucket_and_key(place)
-    if any(True for _ in lake.store("backup").list_objects(bucket, f"{key}/", recursive=True)):
+    try:
+        there = any(True for _ in lake.store("backup").list_objects(bucket, f"{key}/", recursive=True))
+    except S3Error as error:
+        remedy = f"name a place in s3://{lake.backup_bucket}/"
+        raise Refused(f"backups cannot be put there ({error.code})", where=place, remedy=remedy) from None
+    if there:
         raise Refused("there is something already", where=place, remedy="name an empty place with --to")
 
 
@@ -116,19 +123,18 @@ def _write(
         first = next(rows, None)
         if task is not None and first is not None:
             number = task.partitionId()
-            yield parts.write(number, addresses[number], schema, _chain(first, rows))
+            yield parts.write(number, addresses[number], schema, itertools.chain([first], rows))
 
     lake.progress(f"{arguments.table}: saving snapshot {snapshot.snapshot_id} to {place} …")
-    rows = rows_of(lake, arguments.table, snapshot.snapshot_id if named else None).coalesce(arguments.files)
+    rows = rows_of(lake, arguments.table, snapshot.snapshot_id if named else None)
+    if rows.columns != schema.names:
+        what = f"Spark reads the columns {rows.columns}, the schema to save has {schema.names}"
+        raise Damaged(what, where=arguments.table, remedy="nothing was written; try again, and report it if it stays")
+    rows = rows.coalesce(arguments.files)
     done = sorted(parts.returned(rows.mapInArrow(save, parts.RETURNED).collect(), uris), key=lambda part: part.uri)
     if not named and lake.table(arguments.table).metadata_location != table.metadata_location:
         raise Refused("was changed while it was read", where=arguments.table, remedy="try again; nothing was published")
     return done
-
-
-def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield first
-    yield from rest
 
 
 def _saved(part: Part, place: str) -> SavedFile:

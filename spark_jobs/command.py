@@ -1,13 +1,18 @@
 """One command line for every job: options from its arguments' fields, progress on stderr, the result on stdout."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
+import logging
 import re
+import signal
+import socket
 import sys
+import threading
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +24,11 @@ from pyiceberg.exceptions import CommitFailedException, NoSuchNamespaceError, RE
 from pyspark.errors import PySparkException
 from thrift.Thrift import TException
 
+from datagen import Fingerprint
+from spark_jobs import profile as profiles
 from spark_jobs.errors import JobError, Unreachable
 from spark_jobs.lake import Lake
+from spark_jobs.profile import Profile
 
 Arguments = TypeVar("Arguments")
 INTERRUPTED = 130
@@ -53,8 +61,12 @@ def command(
     """Run a job from a command line. Returns 0 done, 1 damage found, 2 refused, 3 unreachable, 130 interrupted."""
     parsed = parser(arguments, doc).parse_args(argv)
     fields = {field.name: getattr(parsed, field.name) for field in dataclasses.fields(arguments)}  # type: ignore[arg-type]
+    logging.getLogger("thrift").setLevel(logging.CRITICAL)  # it repeats what is said below
     try:
-        with Lake.open(parsed.connection, lambda line: print(line, file=sys.stderr, flush=True)) as lake:
+        with (
+            _interruptible(),
+            Lake.open(parsed.connection, lambda line: print(line, file=sys.stderr, flush=True)) as lake,
+        ):
             result = run(lake, arguments(**fields))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -63,15 +75,44 @@ def command(
         print(error, file=sys.stderr)
         return error.code
     except SERVICE_ERRORS as error:
-        failure = failed(error)
+        failure = failed(error, lake_profile(parsed.connection))
         print(failure, file=sys.stderr)
         return failure.code
     print(json.dumps(as_json(result), indent=1) if parsed.json else result)
     return int(getattr(result, "exit_code", 0))
 
 
-def failed(error: Exception) -> JobError:
-    """A service's complaint, in one line."""
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let cron, a supervisor or a closed terminal end a job as Ctrl-C does: it cleans up after itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def lake_profile(path: Path | None) -> Profile | None:
+    """The connection profile, None where there is none to be read."""
+    try:
+        return profiles.read(path)
+    except JobError:
+        return None
+
+
+def failed(error: Exception, profile: Profile | None = None) -> JobError:
+    """A service's complaint, in one line; a service that does not even take a connection is named."""
+    for service, address in profile.addresses().items() if profile else ():
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=3).close()
+        except OSError as refusal:
+            remedy = f"bring it up (python -m provisioning start {service}, or up)"
+            return Unreachable(f"{service} does not answer ({refusal})", where=address, remedy=remedy)
     return Unreachable(
         f"{type(error).__name__}: {first_line(str(error))}",
         where="the lakehouse",
@@ -116,5 +157,11 @@ def _plain(hint: Any) -> Any:
 
 
 def as_json(value: Any) -> Any:
-    """A result as JSON: dataclasses as objects, anything else unknown as text."""
-    return json.loads(json.dumps(dataclasses.asdict(value), default=str))
+    """A result as JSON: dataclasses as objects, fingerprints as they write themselves, the unknown as text."""
+    if isinstance(value, Fingerprint):
+        return value.to_json()
+    if dataclasses.is_dataclass(value):
+        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [as_json(item) for item in value]
+    return json.loads(json.dumps(value, default=str))

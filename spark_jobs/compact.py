@@ -32,6 +32,8 @@ class Result:
         return 1 if self.failed_files else 0
 
     def __str__(self) -> str:
+        if not self.rewritten_files:
+            return f"{self.table}: nothing to compact"
         return f"{self.table}: {self.rewritten_files} files became {self.added_files}"
 
 

@@ -41,6 +41,8 @@ class Result:
         return data + self.manifests + self.manifest_lists + self.statistics_files
 
     def __str__(self) -> str:
+        if not self.deleted:
+            return f"{self.table}: nothing to expire"
         return f"{self.table}: {self.deleted} files deleted, {self.data_files} of them data files"
 
 

@@ -39,11 +39,14 @@ def run(lake: Lake, arguments: Arguments) -> Result:
 
 
 def rows_of(lake: Lake, table: str, snapshot: int | None = None) -> Any:
-    """A table's rows as a DataFrame, at a snapshot where one is named."""
-    reader = lake.spark.read
-    if snapshot is not None:
-        reader = reader.option("snapshot-id", str(snapshot))
-    return reader.table(lake.sql_name(table))
+    """A table's rows as a DataFrame; at a snapshot where one is named, with that snapshot's own schema.
+
+    The reader's option `snapshot-id` would do for the rows but shows them with the table's current columns: those of a
+    dropped column come out as nulls. VERSION AS OF takes both from the snapshot.
+    """
+    if snapshot is None:
+        return lake.spark.read.table(lake.sql_name(table))
+    return lake.spark.sql(f"SELECT * FROM {lake.sql_name(table)} VERSION AS OF {int(snapshot)}")
 
 
 def of_rows(rows: Any) -> Fingerprint:

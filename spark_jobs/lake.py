@@ -163,6 +163,11 @@ class Lake:
         return self._catalog.warehouse
 
     @property
+    def warehouse_bucket(self) -> str:
+        """The bucket of the tables."""
+        return self._s3.warehouse_bucket
+
+    @property
     def backup_bucket(self) -> str:
         """The bucket of the backups."""
         return self._s3.backup_bucket
@@ -190,6 +195,14 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
     if scheme not in ("s3", "s3a") or not bucket:
         raise Refused("is no place in an object store", where=uri, remedy="write s3://BUCKET/PREFIX")
     return bucket, key
+
+
+def backup_place(uri: str) -> str:
+    """A backup's folder as it is used everywhere: below a bucket, without a slash at its end."""
+    bucket, key = bucket_and_key(uri.rstrip("/"))
+    if not key or "//" in key or key.startswith("/"):
+        raise Refused("is no folder below a bucket", where=uri, remedy=f"write s3://{bucket}/FOLDER")
+    return f"s3://{bucket}/{key}"
 
 
 def code_archive(folder: Path) -> Path:

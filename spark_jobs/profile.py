@@ -54,6 +54,19 @@ class Profile:
     ca_file: str | None
     row_budget: int
 
+    def addresses(self) -> dict[str, str]:
+        """host:port of each service that there is."""
+        return _addresses(self)
+
+
+def _addresses(profile: Profile) -> dict[str, str]:
+    places = {
+        "minio": profile.s3.endpoint if profile.s3 else None,
+        "hive": profile.catalog.uri if profile.catalog else None,
+        "spark": profile.spark_remote,
+    }
+    return {name: place.partition("://")[2] for name, place in places.items() if place}
+
 
 def default_path() -> Path:
     """DATALAKE_CONNECTION, else the profile of the lakehouse last brought up in this checkout."""

@@ -10,6 +10,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from grpc import RpcError
+from pyspark.errors import PySparkException
+
 from datagen import EMPTY, Fingerprint
 from spark_jobs import verify
 from spark_jobs.command import command, option
@@ -52,21 +55,29 @@ def run(lake: Lake, arguments: Arguments) -> Result:
     if checked.damage:
         names = "; ".join(str(item) for item in checked.damage)
         raise Damaged(f"is damaged ({names})", where=arguments.backup, remedy="restore from another backup")
-    made = verify.read_manifest(lake, arguments.backup)
-    lake.progress(f"{arguments.to}: restoring {made.rows} rows …")
+    made = verify.read_manifest(lake, checked.backup)
     draft = f"{arguments.to}__restoring_{uuid.uuid4().hex[:8]}"
+    lake.progress(f"{arguments.to}: restoring {made.rows} rows as {draft} …")
     try:
         _register_empty(lake, draft, made)
-        fill(lake, draft, arguments.backup, made)
+        fill(lake, draft, checked.backup, made)
         found = of_rows(rows_of(lake, draft)) if made.files else EMPTY
         if found != made.fingerprint:
             what = f"what was written reads as {found}, the backup recorded {made.fingerprint}"
             raise Damaged(what, where=arguments.to, remedy="nothing was kept; verify the backup with --deep")
         lake.spark.sql(f"ALTER TABLE {lake.sql_name(draft)} RENAME TO {lake.sql_name(arguments.to)}")
     except BaseException:
-        lake.spark.sql(f"DROP TABLE IF EXISTS {lake.sql_name(draft)} PURGE")
+        _drop(lake, draft)
         raise
     return Result(arguments.to, arguments.backup, made.rows, made.fingerprint, time.monotonic() - began)
+
+
+def _drop(lake: Lake, draft: str) -> None:
+    """Remove the draft; where that fails, too, say so and let the first error be the one that is reported."""
+    try:
+        lake.spark.sql(f"DROP TABLE IF EXISTS {lake.sql_name(draft)} PURGE")
+    except (PySparkException, RpcError):
+        lake.progress(f"{draft} is left: `python -m provisioning sweep` removes it when the lakehouse is up")
 
 
 def _check_target(lake: Lake, name: str) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from datagen import EMPTY, fingerprint
 from spark_jobs.command import command, option
 from spark_jobs.errors import Refused
-from spark_jobs.lake import Lake, bucket_and_key
+from spark_jobs.lake import Lake, backup_place, bucket_and_key
 from spark_jobs.tables import manifest, verification
 from spark_jobs.tables.manifest import Manifest, SavedFile
 from spark_jobs.tables.verification import Damage, Found, Read
@@ -57,11 +57,12 @@ class Result:
 
 def run(lake: Lake, arguments: Arguments) -> Result:
     """Look at every object. Raises Refused where there is no backup, Damaged where its manifest is not whole."""
-    made = read_manifest(lake, arguments.backup)
-    damage = verification.quick(made, _listing(lake, arguments.backup))
+    place = backup_place(arguments.backup)
+    made = read_manifest(lake, place)
+    damage = verification.quick(made, _listing(lake, place))
     if arguments.deep:
-        damage = _merge(damage, _deep(lake, arguments.backup, made, {item.key for item in damage}))
-    return Result(arguments.backup, arguments.deep, len(made.files), made.rows, tuple(damage))
+        damage = _merge(damage, _deep(lake, place, made, {item.key for item in damage}))
+    return Result(place, arguments.deep, len(made.files), made.rows, tuple(damage))
 
 
 def read_manifest(lake: Lake, backup: str) -> Manifest:

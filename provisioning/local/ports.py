@@ -52,7 +52,10 @@ def keep(chosen: Mapping[str, int], kept_in: Path) -> None:
 def read(kept_in: Path) -> dict[str, int]:
     """The ports chosen so far."""
     try:
-        return {str(name): int(port) for name, port in json.loads(kept_in.read_text(encoding="ascii")).items()}
+        ports = {str(name): int(port) for name, port in json.loads(kept_in.read_text(encoding="ascii")).items()}
+        if any(not 1 <= port <= 65535 for port in ports.values()):
+            raise ValueError(f"no ports: {ports}")
+        return ports
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError):

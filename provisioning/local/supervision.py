@@ -8,7 +8,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
 import xmlrpc.client
 from collections.abc import Mapping
@@ -67,7 +66,8 @@ class Supervisor:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         name = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-        self.runtime = Path(tempfile.gettempdir()) / f"datalake-{os.getuid()}-{name}"
+        # Not the shell's TMPDIR: another shell must find the same supervisord.
+        self.runtime = Path("/tmp") / f"datalake-{os.getuid()}-{name}"
         self.socket = self.runtime / "supervisor.sock"
         self.conf = folder / "supervisord.conf"
 
@@ -106,7 +106,7 @@ stopasgroup=true
 killasgroup=true
 stopwaitsecs=20
 redirect_stderr=true
-stdout_logfile={_escape(str(home))}/log/{name}.log
+stdout_logfile={_escape(_escape(str(home)))}/log/{name}.log
 stdout_logfile_maxbytes=20MB
 stdout_logfile_backups=1
 """

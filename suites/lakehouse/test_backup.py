@@ -11,7 +11,7 @@ from datagen import TABLES, expected, fingerprint
 from fixtures.jobs import Jobs, Lake, Refused
 from fixtures.oracles.rows import difference
 from fixtures.states import rows_of, snapshots_of
-from fixtures.tables import MakeBackup, MakeTable, Shop, insert
+from fixtures.tables import MakeBackup, MakePlace, MakeTable, Shop, insert
 
 pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("data.backup")]
 
@@ -44,12 +44,43 @@ def test_a_backup_of_a_changed_table_has_the_rows_that_are_left(
     assert difference(saved, rows_of(lake, name)) == (0, 0), f"{name}: the backup has other rows than the table"
 
 
-def test_a_backup_of_an_older_snapshot_has_its_rows(lake: Lake, make_table: MakeTable, make_backup: MakeBackup) -> None:
+@pytest.mark.parametrize(
+    "changes", [("DROP COLUMN a", "ADD COLUMN a string"), ("RENAME COLUMN a TO b",)], ids=["readded", "renamed"]
+)
+def test_a_backup_of_an_older_snapshot_has_the_columns_and_values_of_its_time(
+    lake: Lake,
+    make_table: MakeTable,
+    make_backup: MakeBackup,
+    objects_under: Callable[[str], dict[str, int]],
+    duckdb_rows: Callable[..., pa.Table],
+    changes: tuple[str, ...],
+) -> None:
+    """Iceberg spec, Snapshots: each remembers the schema that was current when it was made."""
+    name = make_table("id bigint, a string", "id, 'old'", 5)
+    (first,) = snapshots_of(lake, name)
+    for change in changes:
+        lake.spark.sql(f"ALTER TABLE {lake.sql_name(name)} {change}")
+    insert(lake, name, "id, 'new'", 3, start=100)
+    saved = duckdb_rows(parquet(objects_under(make_backup(name, snapshot=first).backup)))
+    then = lake.table(name).scan(snapshot_id=first).to_arrow()
+    assert then["a"].to_pylist() == ["old"] * 5, f"{name}: PyIceberg reads {then['a']} at the first snapshot"
+    assert difference(saved, then) == (0, 0), f"{name}: saved {saved.to_pylist()}, the snapshot has {then.to_pylist()}"
+
+
+def test_a_backup_of_an_older_snapshot_has_its_rows(
+    lake: Lake,
+    make_table: MakeTable,
+    make_backup: MakeBackup,
+    objects_under: Callable[[str], dict[str, int]],
+    duckdb_rows: Callable[..., pa.Table],
+) -> None:
     name = make_table("id bigint", "id", 10)
     (first,) = snapshots_of(lake, name)
     insert(lake, name, "id", 5, start=100)
     old, new = make_backup(name, snapshot=first), make_backup(name)
-    assert (old.rows, new.rows) == (10, 15), f"{name}: {old.rows} rows at the first snapshot, {new.rows} now"
+    saved = {made.backup: duckdb_rows(parquet(objects_under(made.backup)))["id"].to_pylist() for made in (old, new)}
+    assert sorted(saved[old.backup]) == list(range(10)), f"{old.backup}: {saved[old.backup]}"
+    assert sorted(saved[new.backup]) == [*range(10), *range(100, 105)], f"{new.backup}: {saved[new.backup]}"
     assert old.snapshot == first, f"{name}: snapshot {old.snapshot} was saved instead of {first}"
 
 
@@ -106,7 +137,6 @@ def test_a_table_without_rows_has_a_backup_without_files(
 
 
 def test_a_place_that_is_not_empty_is_refused(jobs: Jobs, shop: Shop, make_backup: MakeBackup) -> None:
-
     made = make_backup(shop.table("products"))
     with pytest.raises(Refused, match="there is something already"):
         jobs.backup(shop.table("customers"), to=made.backup)
@@ -116,15 +146,14 @@ def test_a_place_that_is_not_empty_is_refused(jobs: Jobs, shop: Shop, make_backu
 def test_an_unsupported_type_is_refused_by_name_before_anything_is_written(
     lake: Lake,
     jobs: Jobs,
-    namespace: str,
     new_name: Callable[[], str],
-    run_id: str,
+    make_place: MakePlace,
     objects_under: Callable[[str], dict[str, int]],
 ) -> None:
     from pyiceberg.schema import Schema
     from pyiceberg.types import NestedField, UUIDType
 
-    name, place = new_name(), f"s3://{lake.backup_bucket}/tests/{run_id}/unsupported"
+    name, place = new_name(), make_place()
     lake.catalog.create_table(name, Schema(NestedField(1, "key", UUIDType())))
     with pytest.raises(Refused, match="column key has type uuid"):
         jobs.backup(name, to=place)

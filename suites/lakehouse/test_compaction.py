@@ -84,7 +84,9 @@ def test_deleted_rows_stay_deleted(lake: Lake, jobs: Jobs, make_table: MakeTable
     assert before.fingerprint.rows == 50, f"{name}: {before.fingerprint.rows} rows before"
     result = jobs.compact(name)
     assert result.rewritten_files == 5, f"{name}: {result}"
-    assert state_of(lake, name).fingerprint == before.fingerprint, f"{name}: other rows after the compaction"
+    after = state_of(lake, name)
+    assert not before.data_files & after.data_files, f"{name}: files with deleted rows are still in use"
+    assert after.fingerprint == before.fingerprint, f"{name}: other rows after the compaction"
 
 
 def test_an_empty_table_is_compacted_into_nothing(lake: Lake, jobs: Jobs, make_table: MakeTable) -> None:
@@ -98,5 +100,6 @@ def test_after_a_compaction_the_bucket_holds_what_the_table_needs(
 ) -> None:
     jobs.compact(small_files.table)
     loaded = lake.table(small_files.table)
+    assert len(state_of(lake, small_files.table).data_files) == 1, f"{small_files.table}: nothing was compacted"
     listed = set(objects_under(loaded.location()))
     assert listed == reachable(loaded), f"{small_files.table}: orphans or missing files: {listed ^ reachable(loaded)}"

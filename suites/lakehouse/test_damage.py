@@ -61,7 +61,12 @@ def test_one_changed_byte_is_named_and_its_untouched_twin_is_whole(
 
 
 def test_a_byte_changed_below_the_stored_checksum_is_found_by_reading(
-    lake: Lake, jobs: Jobs, saved: Backup, seed: int, monkeypatch: pytest.MonkeyPatch
+    lake: Lake,
+    jobs: Jobs,
+    saved: Backup,
+    new_name: Callable[[], str],
+    seed: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Bit rot does not change what a listing says: only --deep can see it."""
     uri, content = a_file(lake, jobs, saved, seed)
@@ -70,6 +75,8 @@ def test_a_byte_changed_below_the_stored_checksum_is_found_by_reading(
     monkeypatch.setattr(lake, "get", lambda account, name: rotten if name == uri else read(account, name))
     assert check(jobs, saved, deep=False) == [], "a listing cannot show bit rot"
     assert check(jobs, saved, deep=True) == [("changed", uri)], f"byte 50 of {uri} reads differently"
+    with pytest.raises(Damaged, match=uri.rsplit("/", 1)[1]):
+        jobs.restore(saved.backup, new_name(), deep=True)
 
 
 @pytest.mark.parametrize("deep", [False, True], ids=["quick", "deep"])
@@ -139,4 +146,6 @@ def test_an_exchanged_row_is_noticed_though_the_count_is_right(
     monkeypatch.setattr("spark_jobs.restore.fill", sabotaged)
     with pytest.raises(Damaged, match="nothing was kept"):
         jobs.restore(saved.backup, name)
+    left = [table for _, table in lake.catalog.list_tables(name.split(".")[0]) if "__restoring_" in table]
     assert not lake.catalog.table_exists(name), f"{name} was made though a row differs"
+    assert not left, f"{name}: drafts were left: {left}"

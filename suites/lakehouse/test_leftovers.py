@@ -12,7 +12,7 @@ from fixtures import leftovers
 from fixtures.jobs import Lake
 from fixtures.tables import remove_objects
 
-pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("store.s3", "metastore.catalog")]
+pytestmark = pytest.mark.requires("minio", "hive", "spark")
 
 
 @pytest.fixture

@@ -101,9 +101,9 @@ def test_an_existing_table_is_never_replaced(
 @pytest.mark.parametrize(
     ("backup", "to", "says"),
     [
-        ("s3://backups/nowhere", "{namespace}.x", "no manifest.json"),
-        ("s3://backups/nowhere", "nowhere.x", "no such namespace"),
-        ("s3://backups/nowhere", "plain", "no namespace.table"),
+        ("s3://{bucket}/nowhere", "{namespace}.x", "no manifest.json"),
+        ("s3://{bucket}/nowhere", "nowhere.x", "no such namespace"),
+        ("s3://{bucket}/nowhere", "plain", "no namespace.table"),
         ("/somewhere", "{namespace}.x", "no place in an object store"),
     ],
     ids=["no-backup", "no-namespace", "no-table-name", "no-store"],
@@ -113,5 +113,5 @@ def test_senseless_arguments_are_refused(
 ) -> None:
     before = lake.catalog.list_tables(namespace)
     with pytest.raises(Refused, match=says):
-        jobs.restore(backup, to.format(namespace=namespace))
+        jobs.restore(backup.format(bucket=lake.backup_bucket), to.format(namespace=namespace))
     assert lake.catalog.list_tables(namespace) == before, f"{namespace}: tables were made"

@@ -4,17 +4,16 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+import sys
 from pathlib import Path
 
 import pytest
 
-from fixtures.stacks import CHECKOUT, Stack
+from fixtures.stacks import CHECKOUT, MakeStack, Stack
 from provisioning import artifacts
 
 pytestmark = [pytest.mark.verifies("provisioning.repeatable"), pytest.mark.impact("observe")]
 
-MakeStack = Callable[..., Stack]
 
 # Ivy is Java and asks a proxy that is not there; Go is told to have no network.
 NO_NETWORK = {
@@ -99,14 +98,18 @@ def test_a_corrupted_artifact_is_noticed_and_named(tmp_path: Path, make_stack: M
 
 def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
     old = tmp_path / "python3"
-    old.write_text('#!/bin/sh\necho "setup: Python 3.9 is too old, 3.11 or newer is needed" >&2\nexit 1\n')
+    pretend = (
+        "import runpy, sys; sys.version_info = (3, 9, 2); sys.argv = sys.argv[1:]; "
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    old.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{pretend}" "$@"\n')
     old.chmod(0o755)
     checkout = tmp_path / "checkout"
     shutil.copytree(CHECKOUT / ".ci", checkout / ".ci")
     for name in ("Makefile", "requirements.txt"):
         shutil.copy(CHECKOUT / name, checkout / name)
     done = subprocess.run(["make", "setup", f"PYTHON={old}"], cwd=checkout, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and "too old" in done.stderr, f"exit {done.returncode}: {done.stderr}"
+    assert done.returncode == 2 and "Python 3.9 is too old" in done.stderr, f"exit {done.returncode}: {done.stderr}"
     assert not (checkout / ".venv").exists(), "an environment was begun"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.stacks import CHECKOUT, Stack
 
-pytestmark = [pytest.mark.verifies("store.s3"), pytest.mark.impact("observe")]
+pytestmark = pytest.mark.impact("observe")
 
 
 def judge(
@@ -24,6 +24,7 @@ def judge(
     return done, rows
 
 
+@pytest.mark.verifies("store.s3")
 def test_a_stopped_minio_is_one_error_and_blocks_what_needs_it(running_stack: Stack, tmp_path: Path) -> None:
     suites = ("suites/inventory", "suites/services", "suites/lakehouse/test_tables.py")
     assert running_stack.command("stop", "minio").returncode == 0
@@ -55,7 +56,8 @@ def test_the_same_suites_are_green_when_it_runs(running_stack: Stack, tmp_path: 
 def test_one_process_and_two_give_the_same_verdicts(running_stack: Stack, tmp_path: Path) -> None:
     outcomes = []
     for workers in ("0", "2"):
-        _, rows = judge(running_stack, tmp_path / workers, "suites/services", "suites/inventory", "-n", workers)
+        done, rows = judge(running_stack, tmp_path / workers, "suites/services", "suites/inventory", "-n", workers)
+        assert done.returncode == 0, f"-n {workers}: {done.stdout[-2000:]}"
         outcomes.append({(row["test"], row["verdict"], row["reason"]) for row in rows})
     assert len(outcomes[0]) > 30, f"only {len(outcomes[0])} tests were judged"
     assert outcomes[0] == outcomes[1], f"they differ in {outcomes[0] ^ outcomes[1]}"

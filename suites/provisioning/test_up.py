@@ -1,20 +1,18 @@
 """Bringing up is safe to repeat, to interrupt and to kill. Each test has a throw-away lakehouse of its own."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
-from fixtures.stacks import Stack
+from fixtures.stacks import MakeStack, Stack
 from provisioning.local.supervision import marked
 from provisioning.waiting import wait_until
 from spark_jobs import fingerprint, generate
 from spark_jobs.lake import Lake
 
 pytestmark = [pytest.mark.verifies("provisioning.repeatable"), pytest.mark.impact("observe")]
-
-MakeStack = Callable[..., Stack]
 
 
 def processes(stack: Stack) -> dict[int, str]:

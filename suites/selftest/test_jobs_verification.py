@@ -3,6 +3,7 @@
 import pytest
 
 from datagen import Fingerprint
+from spark_jobs import verify
 from spark_jobs.tables.manifest import NAME, Manifest, SavedFile
 from spark_jobs.tables.verification import Damage, Found, Read, deep, quick
 
@@ -115,3 +116,9 @@ def test_a_backup_of_no_rows_is_whole_with_its_manifest_alone() -> None:
 def test_damage_says_kind_object_what_was_seen_and_what_was_expected() -> None:
     (damage,) = quick(MANIFEST, [FOUND["one"]])
     assert damage == Damage("data/two.parquet", "missing", "nothing there", "4000 bytes")
+
+
+def test_a_damaged_backup_is_exit_code_1_and_a_whole_one_is_0() -> None:
+    broken = Damage("data/x", "missing", "nothing there", "3 bytes")
+    assert verify.Result("s3://b/x", False, 1, 3, (broken,)).exit_code == 1
+    assert verify.Result("s3://b/x", False, 1, 3, ()).exit_code == 0

@@ -93,7 +93,7 @@ def test_the_status_of_what_was_never_brought_up_is_unreachable(run: Callable[..
     assert (code, err) == (3, ""), err
     lines = out.splitlines()
     assert [line.split()[0] for line in lines[1::2]] == ["minio", "hive", "spark"], out
-    assert [line.strip() for line in lines[2::2]] == ["never brought up"] * 3, out
+    assert [line.strip() for line in lines[2::2]] == ["bring it up: python -m provisioning up"] * 3, out
 
 
 def test_the_way_to_what_was_never_brought_up_is_unreachable(run: Callable[..., tuple[int, str, str]]) -> None:

@@ -130,7 +130,7 @@ def test_a_store_that_is_no_object_is_refused_and_left_as_it_is(tmp_path: Path, 
     store.write_text(content, encoding="utf-8")
     with pytest.raises(Problem) as caught:
         secrets.generated(["minio-root"], store, tmp_path / ".env")
-    assert str(caught.value) == f"{store}: unreadable; restore it, or `destroy` and `up` again"
+    assert str(caught.value) == f"{store}: unreadable; restore it, or remove it: new secrets are made, the data stay"
     assert store.read_text() == content, "the store was written over"
 
 

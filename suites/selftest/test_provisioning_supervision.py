@@ -54,10 +54,9 @@ def test_the_settings_are_readable_by_their_owner_only(supervisor: Supervisor) -
 def test_the_socket_is_private_and_its_path_short_enough_for_the_kernel(supervisor: Supervisor, tmp_path: Path) -> None:
     parser = configured(supervisor, Command(("/bin/minio",)))
     deep = Supervisor(tmp_path / ("deep/" * 60))
-    name = deep.socket.relative_to(tmp_path / "run")
     assert setting(parser, "chmod", "unix_http_server") == "0600"
     assert setting(parser, "file", "unix_http_server") == str(supervisor.socket)
-    assert len(str(name)) <= 60, f"{name} grows with the state's folder"
+    assert len(str(deep.socket)) <= 100, f"{deep.socket} grows with the state's folder"
 
 
 def test_two_lakehouses_have_two_sockets(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -136,7 +135,8 @@ def test_nothing_is_restarted_behind_the_users_back(supervisor: Supervisor) -> N
 
 def test_output_goes_to_the_services_own_log(supervisor: Supervisor) -> None:
     parser = configured(supervisor, Command(("/bin/minio",)))
-    assert setting(parser, "stdout_logfile") == f"{supervisor.folder}/minio/log/minio.log"
+    once_more = setting(parser, "stdout_logfile") % {}  # supervisord expands this one twice
+    assert once_more == f"{supervisor.folder}/minio/log/minio.log"
     assert setting(parser, "redirect_stderr") == "true"
     assert setting(parser, "logfile", "supervisord") == f"{supervisor.folder}/supervisord.log"
 

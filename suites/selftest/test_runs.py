@@ -18,6 +18,8 @@ name = "site"
 target = "site"
 accepts = {accepts}
 {more}
+"""
+DEAD_MINIO = """
 [services.minio]
 host = "127.0.0.1"
 port = 1
@@ -40,13 +42,20 @@ class Run:
 
 @pytest.fixture
 def pytest_on(tmp_path: Path) -> Callable[..., Run]:
-    """`pytest_on(body, accepts=..., more=..., site=True)`: run a test file against a site whose MinIO is dead."""
+    """`pytest_on(body, accepts=..., dead=...)`: run a test file against a site without a service, or a dead one."""
 
-    def run(body: str, *options: str, accepts: str = '["not-declared"]', more: str = "", site: bool = True) -> Run:
+    def run(
+        body: str,
+        *options: str,
+        accepts: str = '["not-declared"]',
+        more: str = "",
+        site: bool = True,
+        dead: bool = False,
+    ) -> Run:
         state, folder = tmp_path / "state", tmp_path / "run"
         if site:
             file = tmp_path / "site.toml"
-            file.write_text(SITE.format(accepts=accepts, more=more))
+            file.write_text(SITE.format(accepts=accepts, more=more) + (DEAD_MINIO if dead else ""))
             loaded = inventory.load(str(file))
             values = dict.fromkeys(("minio-harness", "minio-spark", "minio-backup"), "x" * 20)
             connection.write(connection.profile(loaded, file, {"minio": 1}, values), state / "site/connection.json")
@@ -68,7 +77,8 @@ def test_a_dead_service_is_one_error_blocks_its_tests_and_turns_the_run_red(pyte
     run = pytest_on(
         "@pytest.mark.requires('minio')\ndef test_needs(): pass\n"
         "@pytest.mark.requires('minio')\ndef test_needs_too(): pass\n"
-        "def test_free(): pass\n"
+        "def test_free(): pass\n",
+        dead=True,
     )
     assert run.verdicts == {
         "minio": ("error", None),
@@ -87,6 +97,41 @@ def test_an_undeclared_service_is_not_judged_and_the_run_is_green_where_that_is_
     run = pytest_on(body)
     assert run.verdicts["test_needs"] == ("not-judged", "not-declared"), run.text
     assert run.verdicts["test_free"] == ("passed", None), run.text
+    assert run.code == 0, f"exit {run.code}: {run.text}"
+
+
+def test_the_inventory_bounds_what_tests_may_do(pytest_on: Callable[..., Run]) -> None:
+    body = (
+        "@pytest.mark.impact('write')\ndef test_writes(): pass\n"
+        "@pytest.mark.impact('observe')\ndef test_looks(): pass\n"
+    )
+    run = pytest_on(body, "--impact", "disrupt", more='impact = "observe"')
+    assert run.verdicts["test_writes"] == ("not-judged", "over-impact"), run.text
+    assert run.verdicts["test_looks"] == ("passed", None), run.text
+
+
+def test_a_file_that_skips_itself_as_a_whole_is_an_error(pytest_on: Callable[..., Run]) -> None:
+    run = pytest_on("pytest.skip('not today', allow_module_level=True)\ndef test_it(): pass\n")
+    assert run.code not in (0, 5), f"exit {run.code}: {run.text}"
+    assert "skipped itself as a whole" in run.text, run.text
+
+
+def test_misuse_under_xdist_is_said_by_each_test(pytest_on: Callable[..., Run]) -> None:
+    run = pytest_on("@pytest.mark.requires('minioo')\ndef test_it(): pass\n", "-n", "1")
+    assert run.code == 1, f"exit {run.code}: {run.text}"
+    assert "requires ['minioo']" in run.text and "INTERNALERROR" not in run.text, run.text
+
+
+def test_an_earlier_pass_that_was_cut_off_keeps_the_run_incomplete(
+    pytest_on: Callable[..., Run], tmp_path: Path
+) -> None:
+    pytest_on("def test_free(): pass\n", "--pass", "first")
+    header = json.loads((tmp_path / "run/run.json").read_text())
+    assert header["complete"], header
+    (tmp_path / "run/run.json").write_text(json.dumps({**header, "complete": False, "finished": None}))
+    (tmp_path / "state/current").unlink()
+    pytest_on("def test_free(): pass\n", "--pass", "second")
+    assert not json.loads((tmp_path / "run/run.json").read_text())["complete"], "the second pass whitewashed the first"
 
 
 def test_a_reason_that_the_inventory_does_not_accept_turns_the_run_red(pytest_on: Callable[..., Run]) -> None:
@@ -98,7 +143,7 @@ def test_a_reason_that_the_inventory_does_not_accept_turns_the_run_red(pytest_on
 
 def test_a_run_that_judges_nothing_is_not_green(pytest_on: Callable[..., Run]) -> None:
     run = pytest_on("@pytest.mark.requires('hive')\ndef test_needs(): pass\n")
-    assert run.code in (1, 5), f"exit {run.code}: {run.text}"
+    assert run.code == 5, f"exit {run.code}: {run.text}"
     assert "nothing was judged" in run.text, run.text
 
 
@@ -148,7 +193,7 @@ def test_what_is_measured_and_how_to_replay_it_are_recorded(pytest_on: Callable[
     run = pytest_on("def test_it(measure): measure('speed', 3.5, 'rows/s', 'higher')\n", "--seed", "7")
     row = next(row for row in run.rows if row["test"].endswith("test_it"))
     assert row["measurements"] == [{"name": "speed", "value": 3.5, "unit": "rows/s", "direction": "higher"}], row
-    assert row["replay"].endswith("--inventory site --seed 7"), row["replay"]
+    assert row["replay"].endswith("site.toml --seed 7"), row["replay"]
 
 
 def test_a_failure_is_recorded_with_its_message(pytest_on: Callable[..., Run]) -> None:

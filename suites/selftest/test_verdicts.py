@@ -88,11 +88,11 @@ def test_the_verdict_follows_from_the_reports(reports: list[Any], verdict: str, 
 @pytest.mark.parametrize(
     ("paths", "executed", "empty"),
     [
-        (["suites/a"], {"suites/a/test_x.py::test"}, []),
+        (["suites/a"], {"suites/a/test_x.py"}, []),
         (["suites/a"], set(), ["suites/a"]),
-        (["suites/a", "suites/b"], {"suites/a/test_x.py::test"}, ["suites/b"]),
-        (["suites/a"], {"suites/ab/test_x.py::test"}, ["suites/a"]),
-        (["suites/a/test_x.py"], {"suites/a/test_x.py::test[1]"}, []),
+        (["suites/a", "suites/b"], {"suites/a/test_x.py"}, ["suites/b"]),
+        (["suites/a"], {"suites/ab/test_x.py"}, ["suites/a"]),
+        (["suites/a/test_x.py"], {"suites/a/test_x.py"}, []),
     ],
 )
 def test_a_path_below_which_nothing_ran_is_named(paths: list[str], executed: set[str], empty: list[str]) -> None:

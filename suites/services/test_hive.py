@@ -1,5 +1,7 @@
 """The metastore as Iceberg's catalog (Iceberg docs, Hive catalog; facts about HMS 2.3.10 with Spark 4.0)."""
 
+import platform
+import re
 from collections.abc import Callable
 
 import pytest
@@ -7,6 +9,9 @@ from pyiceberg.exceptions import NamespaceNotEmptyError, TableAlreadyExistsError
 
 from fixtures.jobs import Lake
 from fixtures.tables import MakeTable, insert
+from provisioning.compatibility import check
+from provisioning.inventory import Inventory, Product
+from provisioning.java import pyspark_jars
 
 pytestmark = [pytest.mark.requires("minio", "hive", "spark"), pytest.mark.verifies("metastore.catalog")]
 
@@ -57,3 +62,19 @@ def test_no_lock_stays_after_a_commit(lake: Lake, make_table: MakeTable) -> None
     with lake.catalog._client as client:
         locks = client.show_locks(ShowLocksRequest(*name.split("."))).locks or []
     assert not locks, f"{name}: {len(locks)} locks after the commit: {locks}"
+
+
+@pytest.mark.requires("processes")
+@pytest.mark.verifies("versions.planned")
+def test_what_runs_has_the_planned_versions_and_they_fit_each_other(lake: Lake, inventory: Inventory) -> None:
+    """The metastore runs from pyspark's jars, so its release is theirs; it says none itself."""
+    (jar,) = pyspark_jars().glob("hive-metastore-*.jar")
+    iceberg = lake.spark.sql("SELECT lake.system.iceberg_version()").collect()[0][0]
+    observed: dict[Product, str] = {
+        "hive": jar.stem.removeprefix("hive-metastore-"),
+        "spark": lake.spark.version,
+        "iceberg": re.search(r"\d+\.\d+\.\d+", iceberg)[0],  # type: ignore[index]
+        "python": platform.python_version(),
+    }
+    assert observed["hive"] == inventory.versions["hive"], f"Hive Metastore {observed['hive']}"
+    assert not check(observed), f"{[str(conflict) for conflict in check(observed)]}"

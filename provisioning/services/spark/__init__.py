@@ -7,7 +7,9 @@ import os
 import uuid
 from collections.abc import Mapping
 from importlib.resources import files as resources
+from pathlib import Path
 from string import Template
+from typing import Any
 
 from provisioning.connection import Connection
 from provisioning.java import OPENS, pyspark_jars
@@ -79,6 +81,16 @@ def after_start(place: Placement) -> None:
     """Nothing: tables live in the catalog."""
 
 
+def _channel(address: str, ca_file: str | None) -> Any:
+    """As Spark's own client does it: in clear to the literal `localhost`, by TLS to anybody else."""
+    import grpc
+
+    if address.startswith("localhost:"):
+        return grpc.insecure_channel(address)
+    authority = Path(ca_file).read_bytes() if ca_file else None
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(authority))
+
+
 def probe(connection: Connection, timeout: float) -> str:
     """Ask Spark Connect for its version with the token, in one call that cannot hang."""
     if connection.spark is None:
@@ -92,7 +104,7 @@ def probe(connection: Connection, timeout: float) -> str:
         user_context=UserContext(user_id="probe"),
         spark_version=AnalyzePlanRequest.SparkVersion(),
     )
-    with grpc.insecure_channel(connection.spark.remote.removeprefix("sc://")) as channel:
+    with _channel(connection.spark.remote.removeprefix("sc://"), connection.ca_file) as channel:
         try:
             metadata = (("authorization", f"Bearer {connection.spark.token}"),)
             stub = SparkConnectServiceStub(channel)  # type: ignore[no-untyped-call]  # generated code has no types
