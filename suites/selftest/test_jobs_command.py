@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from spark_jobs import backup, compact, expire, fingerprint, generate, restore, 
 from spark_jobs.command import command, failed, option, parser
 from spark_jobs.errors import Damaged, Refused, Unreachable
 from spark_jobs.lake import Lake
+from spark_jobs.profile import read
 
 RpcError: type[Exception] = importlib.import_module("grpc").RpcError  # that library has no types
 JOBS = (backup, compact, expire, fingerprint, generate, restore, verify)
@@ -194,3 +196,30 @@ def test_a_missing_profile_is_one_line(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_a_complaint_is_an_error_of_a_job() -> None:
     assert isinstance(failed(OSError("no")), Unreachable)
+
+
+def test_a_service_that_takes_no_connection_is_named_with_the_way_to_bring_it_up(tmp_path: Path) -> None:
+    path = tmp_path / "connection.json"
+    path.write_text(json.dumps({**PROFILE, "spark": {"remote": "sc://127.0.0.1:1", "token": "x"}}))
+    said = str(failed(OSError("RETRIES_EXCEEDED"), read(path)))
+    assert said.startswith("127.0.0.1:1: spark does not answer"), said
+    assert "provisioning start spark" in said, said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_job_that_is_told_to_end_cleans_up_as_after_ctrl_c(
+    job: Callable[..., tuple[int, str, str]], number: signal.Signals
+) -> None:
+    cleaned: list[str] = []
+
+    def run(lake: Lake, arguments: Arguments) -> object:
+        try:
+            signal.raise_signal(number)
+        finally:
+            cleaned.append(arguments.table)
+        return Result(0)
+
+    before = signal.getsignal(number)
+    assert job(run) == (130, "", "interrupted\n")
+    assert cleaned == ["shop.orders"], "the job was ended without its cleanup"
+    assert signal.getsignal(number) == before, "the handler stays behind"

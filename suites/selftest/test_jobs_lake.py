@@ -10,7 +10,7 @@ import pytest
 
 from spark_jobs import lake as module
 from spark_jobs.errors import Refused, Unreachable
-from spark_jobs.lake import Lake, bucket_and_key, code_archive
+from spark_jobs.lake import Lake, backup_place, bucket_and_key, code_archive
 from spark_jobs.profile import Catalog, Profile
 
 BARE = Profile(Path("connection.json"), "bare", None, None, None, None, None, 9)
@@ -129,3 +129,15 @@ def test_the_archive_of_a_session_is_gone_when_it_is_closed() -> None:
         archive = lake.code
         assert archive.is_file(), archive
     assert not archive.parent.exists(), f"{archive.parent} was left behind"
+
+
+@pytest.mark.parametrize("uri", ["s3://b", "s3://b/", "s3://b//x", "s3:///x", "/tmp/x"])
+def test_a_backup_needs_a_folder_below_a_bucket(uri: str) -> None:
+    """At a bucket's root every backup would be put over the one before."""
+    with pytest.raises(Refused, match="no folder below a bucket|no place in an object store"):
+        backup_place(uri)
+
+
+@pytest.mark.parametrize("uri", ["s3://b/x", "s3://b/x/", "s3a://b/x"])
+def test_a_backups_folder_is_written_in_one_way(uri: str) -> None:
+    assert backup_place(uri) == "s3://b/x"
