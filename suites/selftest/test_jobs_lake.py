@@ -134,7 +134,7 @@ def test_the_archive_of_a_session_is_gone_when_it_is_closed() -> None:
 @pytest.mark.parametrize("uri", ["s3://b", "s3://b/", "s3://b//x", "s3:///x", "/tmp/x"])
 def test_a_backup_needs_a_folder_below_a_bucket(uri: str) -> None:
     """At a bucket's root every backup would be put over the one before."""
-    with pytest.raises(Refused, match="no folder below a bucket|no place in an object store"):
+    with pytest.raises(Refused, match=r"no folder below a bucket|no place in an object store"):
         backup_place(uri)
 
 
