@@ -77,8 +77,10 @@ def test_no_network_and_no_cache_names_the_artifact_and_how_to_supply_it(tmp_pat
     stack = make_stack()
     line = the_line(stack.command("up", DATALAKE_CACHE=str(tmp_path), **NO_NETWORK), 3)
     assert "artifact " in line and ("by hand" in line or "MINIO_BINARY" in line), line
+    # What is made from the jars that are here needs no network; it may stay, whole.
     left = [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")]
-    assert not left, f"half-made things in the cache: {left}"
+    half = [name for name in left if not name.startswith("metastore-bind-")]
+    assert not half, f"half-made things in the cache: {half}"
     assert not (stack.state / "connection.json").exists(), "it says that it is up"
 
 
@@ -124,7 +126,7 @@ def test_jobs_name_a_missing_profile_and_a_wrong_token(tmp_path: Path, running_s
     wrong.write_text(profile.replace(token, "0" * len(token)))
     refused = running_stack.run("spark_jobs.generate", "nobody", "--customers", "1", "--connection", str(wrong))
     line = [line for line in refused.stderr.splitlines() if not line.startswith("nobody.")][-1]
-    assert refused.returncode == 3 and "UNAUTHENTICATED" in line, f"exit {refused.returncode}: {refused.stderr}"
+    assert refused.returncode == 3 and "authentication token" in line, f"exit {refused.returncode}: {refused.stderr}"
     assert "Traceback" not in refused.stderr, refused.stderr
 
 

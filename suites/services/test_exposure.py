@@ -21,7 +21,7 @@ def test_every_server_listens_on_loopback_only(connection_path: Path, service_he
     processes = marked(connection_path.parent.resolve())
     listening = [c for process in processes for c in process.net_connections() if c.status == psutil.CONN_LISTEN]
     addresses = {connection.laddr.ip for connection in listening}
-    ports = {int(health.address.rpartition(":")[2]) for health in service_health.values()}
+    ports = {int(health.address.rpartition(":")[2]) for health in service_health.values() if health.answers}
     assert ports, "no service answers, so nothing is shown"
     assert {c.laddr.port for c in listening} >= ports, f"not all of {ports} belong to the lakehouse: {listening}"
     assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}, f"listening on {addresses}"
@@ -34,7 +34,8 @@ def test_no_secret_is_in_an_argument_a_log_or_a_file_for_others(connection_path:
     assert len(secrets) >= 5 and arguments, f"{len(secrets)} secrets, arguments {arguments[:50]!r}: nothing to look for"
     assert not [secret for secret in secrets if secret in arguments], "a secret stands in a process's arguments"
     found = 0
-    for path in (path for path in state.rglob("*") if path.is_file() and "data" not in path.relative_to(state).parts):
+    files = (*state.glob("*"), *state.glob("*/conf/*"), *state.glob("*/log/*"))  # data come and go meanwhile
+    for path in (path for path in files if path.is_file()):
         holds = any(secret in path.read_text(errors="replace") for secret in secrets)
         mode = path.stat().st_mode
         found += holds
