@@ -77,3 +77,7 @@ def test_requirements_are_pinned_with_hashes_and_each_has_a_reason() -> None:
     for line in asked:
         name = re.split(r"[\[=# ]", line)[0].lower()
         assert name in names, f"{name} is asked for and not pinned: make lock"
+
+
+def test_no_figure_is_missing() -> None:
+    assert not re.findall(r"@[A-Z]+@", README), "a placeholder stands where a measured figure should"
