@@ -26,6 +26,7 @@ from provisioning.waiting import wait_until
 MARK = "DATALAKE_STACK"  # in the environment of all that we start, so that orphans can be told from strangers
 SETTINGS = "DATALAKE_SETTINGS"  # there too: a fingerprint of what the process was started with
 UP = ("STARTING", "RUNNING")
+RUNTIMES = Path("/tmp")  # not the shell's TMPDIR: another shell must find the same supervisord
 NO_ANSWER = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 
 
@@ -66,8 +67,7 @@ class Supervisor:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         name = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-        # Not the shell's TMPDIR: another shell must find the same supervisord.
-        self.runtime = Path("/tmp") / f"datalake-{os.getuid()}-{name}"
+        self.runtime = RUNTIMES / f"datalake-{os.getuid()}-{name}"
         self.socket = self.runtime / "supervisor.sock"
         self.conf = folder / "supervisord.conf"
 

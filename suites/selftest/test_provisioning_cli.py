@@ -36,7 +36,7 @@ def _nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """State, cache, sockets and secrets of this checkout are out of reach."""
     monkeypatch.setenv("DATALAKE_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("DATALAKE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("provisioning.local.supervision.RUNTIMES", tmp_path)
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     monkeypatch.setattr(secrets.required, "__defaults__", (tmp_path / ".env",))
     for name in client_secrets(SERVICES):
