@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import warnings
 from functools import cache
 from importlib import util
@@ -17,6 +18,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 from provisioning.problem import Problem
 
 SUPPORTED = ("17", "21")  # Spark 4.0: "runs on Java 17/21"
+ONE_AT_A_TIME = threading.Lock()  # warning filters belong to the process, and artifacts are fetched side by side
 TRUSTSTORE_PASSWORD = "changeit"  # no secret: a truststore holds public certificates, the format wants a word
 
 # Spark's own launcher adds these (org.apache.spark.launcher.JavaModuleOptions); a JVM started directly needs them too.
@@ -89,7 +91,7 @@ def write_truststore(path: Path) -> Path:
 def _certificates(bundle: Path) -> list[x509.Certificate]:
     blocks = re.findall(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", bundle.read_bytes(), re.DOTALL)
     found = []
-    with warnings.catch_warnings():
+    with ONE_AT_A_TIME, warnings.catch_warnings():
         # Old authorities with a serial number of zero are in every bundle; they still work, and are not ours to mend.
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         for block in blocks:
