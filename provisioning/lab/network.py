@@ -1,0 +1,96 @@
+"""The lab's network: a namespace of its own with the bridge that containers join."""
+
+import contextlib
+import json
+
+from provisioning.lab import mounts, namespace
+from provisioning.lab.commands import run, tried
+from provisioning.lab.settings import Settings
+from provisioning.problem import Problem
+
+MADE = "made-run-netns"
+OURS = "made-namespace"
+
+
+def up(settings: Settings) -> bool:
+    """Namespace, loopback and bridge with the host's and the gateway's address; True where something was missing."""
+    steps = [_namespace(settings), _loopback(settings), _bridge(settings), _addresses(settings), _closed(settings)]
+    return any(steps)
+
+
+def _namespace(settings: Settings) -> bool:
+    ours = settings.state / "run" / OURS
+    if namespace.exists(settings.netns):
+        if not ours.exists():
+            raise Problem(
+                "is there already, and this lab did not make it", where=f"network namespace {settings.netns}",
+                remedy=f"if nobody needs it: ip netns del {settings.netns}; or give the inventory another name",
+            )  # fmt: skip
+        return False
+    ours.touch()
+    if str(namespace.FOLDER) not in mounts.under(namespace.FOLDER):  # `ip` mounts it on itself for the first one
+        (settings.state / "run" / MADE).touch()
+    (namespace.FOLDER / settings.netns).unlink(missing_ok=True)  # what a reboot or crash left is a plain file
+    run("ip", "netns", "add", settings.netns)
+    return True
+
+
+def _loopback(settings: Settings) -> bool:
+    if _link(settings, "lo").get("operstate") != "DOWN":
+        return False
+    run("ip", "-n", settings.netns, "link", "set", "lo", "up")
+    return True
+
+
+def _bridge(settings: Settings) -> bool:
+    seen = _link(settings, settings.bridge)
+    if seen and dict(seen.get("linkinfo", {})).get("info_kind") != "bridge":  # type: ignore[call-overload]
+        raise Problem(
+            "is there, and is no bridge", where=f"{settings.bridge} in network namespace {settings.netns}",
+            remedy=f"ip -n {settings.netns} link del {settings.bridge}; or name another bridge in the inventory",
+        )  # fmt: skip
+    if not seen:
+        run("ip", "-n", settings.netns, "link", "add", settings.bridge, "type", "bridge")
+    if "UP" in seen.get("flags", []):  # type: ignore[operator]
+        return False
+    run("ip", "-n", settings.netns, "link", "set", settings.bridge, "up")
+    return True
+
+
+def _addresses(settings: Settings) -> bool:
+    seen = json.loads(run("ip", "-n", settings.netns, "-j", "addr", "show", "dev", settings.bridge))
+    have = {one["local"] for link in seen for one in link.get("addr_info", [])}
+    missing = [address for address in (settings.address, settings.gateway) if address not in have]
+    for address in missing:
+        run("ip", "-n", settings.netns, "addr", "add", f"{address}/{settings.prefix}", "dev", settings.bridge)
+    return bool(missing)
+
+
+def _closed(settings: Settings) -> bool:
+    """The gateway forwards nothing; a new namespace has the host's own setting, which may be another."""
+    setting = "net.ipv4.ip_forward"
+    if run("ip", "netns", "exec", settings.netns, "sysctl", "-n", setting).strip() == "0":
+        return False
+    run("ip", "netns", "exec", settings.netns, "sysctl", "-qw", f"{setting}=0")
+    return True
+
+
+def _link(settings: Settings, name: str) -> dict[str, object]:
+    status, out, _ = tried("ip", "-n", settings.netns, "-j", "-d", "link", "show", "dev", name)
+    return dict(json.loads(out)[0]) if status == 0 else {}
+
+
+def down(settings: Settings) -> bool:
+    """Remove the namespace, and the mount of /run/netns where the lab's was the first and is the last."""
+    file = namespace.FOLDER / settings.netns
+    there = file.exists()
+    if there:
+        tried("ip", "netns", "del", settings.netns)
+        file.unlink(missing_ok=True)
+    made = settings.state / "run" / MADE
+    if made.exists() and not any(namespace.FOLDER.iterdir()):
+        mounts.release(namespace.FOLDER)
+        with contextlib.suppress(OSError):
+            namespace.FOLDER.rmdir()
+        made.unlink()
+    return there
