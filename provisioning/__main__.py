@@ -10,20 +10,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from provisioning import audit, connection, secrets
+from provisioning.arguments import inventory_meant, parser
+from provisioning.containers.stack import Stack as ContainerStack
 from provisioning.health import examine
-from provisioning.inventory import Inventory, find, load, shipped
+from provisioning.inventory import Inventory, find, load
 from provisioning.local.stack import Stack
 from provisioning.problem import Exit, Problem
 from provisioning.services import client_secrets
-from provisioning.sizes import show_size
-from provisioning.state import State
+from provisioning.state import State, give_back
+from provisioning.status import table
 from provisioning.sweep import Leftover, Sweeper, old_folders, remove_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0 done, 1 findings, 2 usage, 3 unreachable, 130 interrupted."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
+        arguments.inventory = arguments.inventory or inventory_meant(arguments.command)
         with _interruptible():
             return int(COMMANDS[arguments.command](load(arguments.inventory), arguments))
     except Problem as problem:
@@ -36,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; what runs goes on: `up` again, or `down`", file=sys.stderr)
         return int(Exit.INTERRUPTED)
+    finally:
+        give_back()
 
 
 @contextmanager
@@ -55,85 +60,36 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-MORE = {
-    "sweep": "Remove what killed test runs left here (namespaces, tables, drafts of restores, backups) and "
-    "temporary folders of this machine that are older than a day. It cannot tell a run that was killed from one that "
-    "goes on: it also removes the tables of test runs and restores that are STILL GOING. Let them end first.",
-}
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m provisioning", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    helps = {
-        "plan": "what `up` would do",
-        "up": "make the lakehouse run; changes nothing where it does",
-        "status": "what runs and what it answers",
-        "down": "stop it, keep the data",
-        "destroy": "stop it, remove the data",
-        "start": "start one service",
-        "stop": "stop one service",
-        "env": "how to reach it: writes the connection profile and prints it",
-        "audit": "what is wrong with an inventory by itself",
-        "sweep": "remove what killed test runs left",
-    }
-    for name, text in helps.items():
-        command = commands.add_parser(name, help=text, description=MORE.get(name, text))
-        command.add_argument(
-            "--inventory",
-            default="local",
-            metavar="NAME|FILE",
-            help=f"{', '.join(shipped())}, or a file (default: local)",
-        )
-        if name in ("start", "stop"):
-            command.add_argument("service", metavar="SERVICE")
-        if name == "up":
-            command.add_argument("--timeout", type=float, default=180, metavar="S", help="seconds to become healthy")
-        if name == "sweep":
-            command.add_argument("--dry-run", action="store_true", help="only say what would be removed")
-        if name in ("destroy", "sweep"):
-            command.add_argument("--yes", action="store_true", help="do not ask")
-        if name == "env":
-            command.add_argument("--shell", action="store_true", help="as lines for eval")
-    return parser
-
-
 def _plan(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
-    lines = _stack(inventory, arguments).plan()
+    stack = _stack(inventory, arguments)
+    lines = stack.commands() if arguments.show_commands else stack.plan()
     print("\n".join(lines) if lines else "nothing to do: it runs")
     return Exit.DONE
+
+
+def _complain(line: str) -> None:
+    print(f"  {line}", file=sys.stderr, flush=True)
 
 
 def _up(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
     began = time.monotonic()
     stack = _stack(inventory, arguments)
-    _, started = stack.up(lambda line: print(f"  {line}", file=sys.stderr, flush=True), arguments.timeout)
-    done = f"started {', '.join(started)}" if started else "nothing changed"
+    done = stack.up(_complain, arguments.timeout) or "nothing changed"
     took = f"{time.monotonic() - began:.1f} s"
     print(f"{inventory.name} is up: {done} ({took}); connection profile: {stack.state.connection}")
     return Exit.DONE
 
 
 def _status(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
-    if inventory.target != "local":
+    if inventory.target == "site":
         profile = _site_profile(inventory, arguments)
         healths = [examine(name, profile, timeout=10) for name in inventory.services]
         for health in healths:
             print(f"{health.service:8} {health.address:32} {health.version or health.error}")
         return Exit.DONE if all(health.answers for health in healths) else Exit.UNREACHABLE
     rows = _stack(inventory, arguments).status()
-    print(f"{'service':8} {'state':9} {'version':30} {'memory':>9} {'uptime':>8}  address")
-    for name, row in rows.items():
-        state = row.process.state.lower() if row.process else "down"
-        memory = show_size(row.process.memory()) if row.process and row.process.runs else "-"
-        uptime = f"{row.process.uptime:.0f} s" if row.process and row.process.runs else "-"
-        version = row.health.version or "-"
-        print(f"{name:8} {state:9} {version:30} {memory:>9} {uptime:>8}  {row.health.address}")
-        if not row.health.answers and row.process and row.process.runs:
-            print(f"         {row.health.error}; see {_stack(inventory, arguments).state.folder}/{name}/log")
-        elif not row.health.answers:
-            print(f"         bring it up: python -m provisioning {f'start {name}' if row.process else 'up'}")
-    return Exit.DONE if all(row.health.answers for row in rows.values()) else Exit.UNREACHABLE
+    print("\n".join(table(rows)))
+    return Exit.DONE if all(row.answers for row in rows) else Exit.UNREACHABLE
 
 
 def _down(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
@@ -157,22 +113,38 @@ def _confirmed(command: str, question: str) -> bool:
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
+def _reset(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
+    began = time.monotonic()
+    if not inventory.makes_containers:
+        raise Problem(
+            f"has target {inventory.target!r}: it has no containers", where=inventory.name,
+            remedy="give --inventory lab or proxmox", code=Exit.USAGE,
+        )  # fmt: skip
+    stack = ContainerStack(inventory, arguments.inventory)
+    if not arguments.yes and not _confirmed("reset", f"Make {arguments.name} anew, with all that it holds gone?"):
+        print("kept", file=sys.stderr)
+        return Exit.USAGE
+    stack.reset(arguments.name, _complain)
+    print(f"{arguments.name} is as it was after provisioning ({time.monotonic() - began:.1f} s)")
+    return Exit.DONE
+
+
 def _start(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
-    _stack(inventory, arguments).start(arguments.service)
-    print(f"{arguments.service} answers")
+    _stack(inventory, arguments).start(arguments.name)
+    print(f"{arguments.name} answers")
     return Exit.DONE
 
 
 def _stop(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
-    _stack(inventory, arguments).stop(arguments.service)
-    print(f"{arguments.service} is stopped")
+    _stack(inventory, arguments).stop(arguments.name)
+    print(f"{arguments.name} is stopped")
     return Exit.DONE
 
 
 def _env(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
-    state = State.of(inventory.name)
+    state = State.of(inventory.name, inventory.target)
     profile = _profile(inventory, arguments)
-    if inventory.target != "local":
+    if inventory.target == "site":
         connection.write(profile, state.connection)
         state.make_current()
     print(connection.shell(profile, state.connection) if arguments.shell else state.connection)
@@ -180,7 +152,7 @@ def _env(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
 
 
 def _profile(inventory: Inventory, arguments: argparse.Namespace) -> connection.Connection:
-    if inventory.target != "local":
+    if inventory.target == "site":
         return _site_profile(inventory, arguments)
     profile = _stack(inventory, arguments).profile()
     if profile is None:
@@ -223,7 +195,7 @@ def _sweep(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
         if not _confirmed("sweep", "Remove these, and with them the tables of test runs that are still going?"):
             print("kept", file=sys.stderr)
             return Exit.USAGE
-    with State.of(inventory.name).alone():
+    with State.of(inventory.name, inventory.target).alone():
         count = _say("removed", _removed(sweeper, decision.leftovers, folders))
     print(f"{count} swept" if count else "nothing to sweep")
     return Exit.DONE
@@ -250,16 +222,18 @@ def _say(verb: str, things: Iterable[str]) -> int:
     return count
 
 
-def _stack(inventory: Inventory, arguments: argparse.Namespace) -> Stack:
+def _stack(inventory: Inventory, arguments: argparse.Namespace) -> Stack | ContainerStack:
     _runnable(inventory)
-    if inventory.target != "local":
-        raise Problem(
-            f"has target {inventory.target!r}: it is not ours to build or stop",
-            where=str(Path(find(arguments.inventory))),
-            remedy="use `env` and `status` with it, and pytest --inventory",
-            code=Exit.USAGE,
-        )
-    return Stack(inventory, arguments.inventory)
+    if inventory.makes_containers:
+        return ContainerStack(inventory, arguments.inventory)
+    if inventory.target == "local":
+        return Stack(inventory, arguments.inventory)
+    raise Problem(
+        f"has target {inventory.target!r}: it is not ours to build or stop",
+        where=str(Path(find(arguments.inventory))),
+        remedy="use `env` and `status` with it, and pytest --inventory",
+        code=Exit.USAGE,
+    )
 
 
 def _runnable(inventory: Inventory) -> None:
@@ -275,6 +249,7 @@ COMMANDS = {
     "status": _status,
     "down": _down,
     "destroy": _destroy,
+    "reset": _reset,
     "start": _start,
     "stop": _stop,
     "env": _env,

@@ -22,7 +22,7 @@ from threading import Event
 from typing import IO
 
 from provisioning import builders, tools
-from provisioning.builders import GoModule, MavenFile
+from provisioning.builders import DebianPackage, GoModule, MavenFile
 from provisioning.files import make_folder, unwritable
 from provisioning.problem import Problem
 from provisioning.waiting import Hopeless, wait_until
@@ -47,6 +47,7 @@ class Artifact:
     sha256: str | None = None
     by_hand: str | None = None
     long: str = ""
+    version: str | None = None
     needs: tuple[str, ...] = field(default=())
 
     @property
@@ -71,6 +72,7 @@ def pinned() -> Mapping[str, Artifact]:
     pins = tomllib.loads(PINS.read_text(encoding="utf-8"))
     maven = {name: _maven(name, MavenFile(**pin)) for name, pin in pins["maven"].items()}
     go = {name: _go(name, GoModule(**pin)) for name, pin in pins["go"].items()}
+    debs = {name: _deb(name, DebianPackage(name, **pin)) for name, pin in pins["deb"].items()}
     schema = maven["hive-schema"]
     recipe = hashlib.sha256((str(schema.sha256) + "".join(builders.DERBY_SCRIPTS)).encode()).hexdigest()[:12]
     derby = Artifact(
@@ -79,7 +81,7 @@ def pinned() -> Mapping[str, Artifact]:
         make=lambda folder: builders.build_derby_schema(cache() / schema.file, folder),
         needs=("hive-schema",),
     )
-    return {**maven, **go, derby.name: derby, BIND: _bind()}
+    return {**maven, **go, **debs, derby.name: derby, BIND: _bind()}
 
 
 def _bind() -> Artifact:
@@ -91,6 +93,10 @@ def _bind() -> Artifact:
 
 def _maven(name: str, pin: MavenFile) -> Artifact:
     return Artifact(name, f"{pin.sha256[:12]}-{pin.file}", lambda folder: builders.fetch_maven(pin, folder), pin.sha256)
+
+
+def _deb(name: str, pin: DebianPackage) -> Artifact:
+    return Artifact(name, pin.file, lambda folder: builders.fetch_deb(pin, folder), pin.sha256, version=pin.version)
 
 
 def _go(name: str, pin: GoModule) -> Artifact:

@@ -4,6 +4,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_interface
 from typing import Literal
 
 from provisioning.inventory import Inventory
@@ -26,6 +27,7 @@ def audit(inventory: Inventory, *, as_written: bool = False) -> list[Finding]:
     """All findings. `as_written` judges the planned addresses, before the decisions that moved some."""
     rules = (
         _addresses(inventory, as_written),
+        _subnet(inventory),
         _numbers(inventory),
         _overcommitment(inventory),
         _names(inventory),
@@ -43,6 +45,21 @@ def _addresses(inventory: Inventory, as_written: bool) -> Iterator[Finding]:
     for address, machines in users.items():
         if len(machines) > 1:
             yield Finding("duplicate-address", "defect", f"{' and '.join(machines)} share {address}")
+
+
+def _subnet(inventory: Inventory) -> Iterator[Finding]:
+    """Neither Proxmox nor `pct` checks that an address can be used in its network (facts: Proxmox, 1)."""
+    if inventory.hypervisor is None:
+        return
+    network = ip_interface(f"{inventory.host.address}/{inventory.hypervisor.prefix}").network
+    taken = {network.network_address: "the network", network.broadcast_address: "the broadcast address"}
+    taken[ip_address(str(inventory.hypervisor.gateway))] = "the gateway"
+    for name, container in inventory.containers.items():
+        address = ip_address(str(container.address))
+        if address in taken:
+            yield Finding("taken-address", "defect", f"CT {container.ct} ({name}) has {address}, {taken[address]}")
+        elif address not in network:
+            yield Finding("foreign-address", "defect", f"CT {container.ct} ({name}) has {address}, outside {network}")
 
 
 def _numbers(inventory: Inventory) -> Iterator[Finding]:

@@ -59,6 +59,35 @@ class GoModule:
     by_hand: str
 
 
+@dataclass(frozen=True)
+class DebianPackage:
+    """A binary package of Debian: its exact version, and the SHA-256 of its file."""
+
+    name: str
+    version: str
+    architecture: str
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        """Its file's name, as apt calls it: the epoch's colon is written %3a."""
+        return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
+
+
+def fetch_deb(pin: DebianPackage, folder: Path) -> Path:
+    """Fetch one package by apt from this machine's own sources, with lists of its own: no root, and never stale."""
+    for needed in ("state/lists/partial", "cache/archives/partial"):
+        (folder / needed).mkdir(parents=True)
+    own = [
+        f"-oDir::State={folder}/state", "-oDir::State::status=/dev/null", f"-oDir::Cache={folder}/cache",
+        "-oAPT::Sandbox::User=",  # apt's own user may not write into our folder
+    ]  # fmt: skip
+    run(["apt-get", "-q", *own, "update"], cwd=folder)
+    wanted = f"{pin.name}:{pin.architecture}={pin.version}"
+    run(["apt-get", "-q", *own, "download", wanted], cwd=folder)
+    return folder / pin.file
+
+
 def fetch_maven(pin: MavenFile, folder: Path) -> Path:
     """Fetch one file by the Ivy inside pyspark (its default resolver)."""
     jars = pyspark_jars()

@@ -4,9 +4,18 @@ import contextlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyAddress,
+    ValidationError,
+    model_validator,
+)
 
 from provisioning.problem import Exit, Problem
 from provisioning.sizes import parse_size
@@ -34,15 +43,43 @@ class Host(_Strict):
 
 
 class Container(_Strict):
-    """One planned machine. Sizes in bytes; `planned_address` where a decision moved it."""
+    """One planned machine. Sizes in bytes; `planned_address` where a decision moved it.
+
+    `order` is its place in the host's start order. The plan says nothing of swap: Proxmox's own default, said aloud.
+    """
 
     ct: int = Field(ge=100)
     memory: Size
+    swap: Size = 512 * 2**20
     cores: int = Field(gt=0)
     disk: Size
     address: IPvAnyAddress
     planned_address: IPvAnyAddress | None = None
+    order: int = Field(default=1, ge=0)
     runs: tuple[str, ...]
+
+    @property
+    def disk_gib(self) -> int:
+        """What one types for the disk: the plan's 20 GB are `local:20`, of which Proxmox makes 20 GiB."""
+        return self.disk // 10**9
+
+
+class Hypervisor(_Strict):
+    """The node that answers `pct` and `pvesh`, and what it gives every container.
+
+    `ssh` is how to get there (user@host, with sudo); without it the commands are run here.
+    """
+
+    node: str = "pve"
+    ssh: str | None = None
+    storage: str = "local"
+    template: str
+    bridge: str = "vmbr0"
+    prefix: int = Field(default=24, ge=8, le=30)
+    gateway: IPvAnyAddress
+    mtu: int = Field(default=1500, ge=576, le=9000)
+    tag: str = Field(default="datalake", pattern=r"^[a-z0-9_][a-z0-9_.+-]*$")
+    ca_files: tuple[str, ...] = ()
 
 
 class Service(_Strict):
@@ -106,7 +143,7 @@ class Inventory(_Strict):
 
     format: Literal[1]
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    target: Literal["paper", "local", "site"]
+    target: Literal["paper", "local", "site", "lab", "proxmox"]
     extends: str | None = None
     domain: str
     dns: Literal["proxmox-host", "bind", "site"]
@@ -114,6 +151,7 @@ class Inventory(_Strict):
     versions: dict[Product, str]
     host: Host
     containers: dict[str, Container]
+    hypervisor: Hypervisor | None = None
     services: Annotated[dict[ServiceName, Service], AfterValidator(_tls_of_minio_only)] = {}
     store: Store = Store()
     ca_file: str | None = None
@@ -122,6 +160,17 @@ class Inventory(_Strict):
     known_failures: tuple[KnownFailure, ...] = ()
     budget: Budget = Budget()
     seed: int = 42
+
+    @model_validator(mode="after")
+    def _containers_have_a_hypervisor(self) -> Self:
+        if self.target in ("lab", "proxmox") and self.hypervisor is None:
+            raise ValueError(f"target {self.target!r} needs a [hypervisor] section")
+        return self
+
+    @property
+    def makes_containers(self) -> bool:
+        """Whether its machines are containers on a hypervisor, and not only a plan."""
+        return self.target in ("lab", "proxmox")
 
 
 def shipped() -> list[str]:
@@ -194,8 +243,9 @@ def _explain(path: Path, error: ValidationError) -> Problem:
             what, remedy = "missing", "add it"
         case _:
             what, remedy = first["msg"].removeprefix("Value error, "), f"it says {first['input']!r}"
+    where = f"{path}: {key}" if key else str(path)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return Problem(what + more, where=f"{path}: {key}", remedy=remedy, code=Exit.USAGE)
+    return Problem(what + more, where=where, remedy=remedy, code=Exit.USAGE)
 
 
 def _allowed(location: tuple[int | str, ...]) -> list[str]:
@@ -203,6 +253,7 @@ def _allowed(location: tuple[int | str, ...]) -> list[str]:
     nested: dict[str, type[_Strict]] = {
         "host": Host,
         "containers": Container,
+        "hypervisor": Hypervisor,
         "services": Service,
         "store": Store,
         "budget": Budget,

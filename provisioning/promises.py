@@ -13,7 +13,8 @@ REGISTRY = Path(__file__).with_name("promises.toml")
 class Promise:
     """One promise: its sentence, the line of the plan that it stands for, and where it is expected to be judged.
 
-    `fault` names the test that seeds a fault and sees this promise turn red, where there is one yet.
+    `faults` name what was seen to turn it red: deviations of suites/provisioning/deviations.toml, or tests that break
+    something themselves.
     """
 
     id: str
@@ -21,7 +22,7 @@ class Promise:
     plan: str
     status: Literal["proved-by-suite", "planned"]
     targets: tuple[str, ...] = ()
-    fault: str | None = None
+    faults: tuple[str, ...] = ()
 
 
 @cache
@@ -32,4 +33,5 @@ def registry() -> dict[str, Promise]:
 
 
 def _promise(key: str, entry: dict[str, Any]) -> Promise:
-    return Promise(key, **{**entry, "targets": tuple(entry.get("targets", ()))})
+    lists = {name: tuple(entry.get(name, ())) for name in ("targets", "faults")}
+    return Promise(key, **{**entry, **lists})

@@ -1,6 +1,7 @@
 """Where a checkout keeps what it brought up: one folder an inventory, and which one is current."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,11 +13,33 @@ from provisioning.files import make_folder, unwritable
 from provisioning.problem import Problem
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+SYSTEM = Path("/var/lib/datalake")  # what only root makes lies here, and no other user's checkout gets files of root's
+
+
+def foreign() -> bool:
+    """Whether root is at work in somebody else's checkout."""
+    return os.geteuid() == 0 and CHECKOUT.stat().st_uid != 0
+
+
+def give_back(checkout: Path = CHECKOUT) -> None:
+    """What root wrote into somebody else's checkout (reports, bytecode, caches) belongs to its owner."""
+    if not foreign():
+        return
+    owner = checkout.stat()
+    for folder, folders, files in os.walk(checkout):
+        folders[:] = [name for name in folders if name not in (".git", ".venv")]
+        for name in (*folders, *files):
+            entry = os.lstat(os.path.join(folder, name))
+            if entry.st_uid == 0:
+                os.chown(os.path.join(folder, name), owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def root() -> Path:
-    """DATALAKE_STATE, or `.datalake` in the checkout."""
-    return Path(os.environ.get("DATALAKE_STATE") or CHECKOUT / ".datalake").absolute()
+    """DATALAKE_STATE, or `.datalake` in the checkout; for root in somebody else's checkout, a folder of SYSTEM."""
+    given = os.environ.get("DATALAKE_STATE")
+    if not given and foreign():
+        return SYSTEM / "checkouts" / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
+    return Path(given or CHECKOUT / ".datalake").absolute()
 
 
 @dataclass(frozen=True)
@@ -26,9 +49,10 @@ class State:
     folder: Path
 
     @classmethod
-    def of(cls, inventory: str) -> "State":
-        """The state of the inventory of that name in this checkout."""
-        return cls(root() / inventory)
+    def of(cls, inventory: str, target: str = "local") -> "State":
+        """The state of the inventory of that name: in this checkout, but for a lab, of which a machine has one."""
+        shared = target == "lab" and not os.environ.get("DATALAKE_STATE")
+        return cls((SYSTEM if shared else root()) / inventory)
 
     @property
     def connection(self) -> Path:
@@ -47,18 +71,18 @@ class State:
 
     def make_current(self) -> None:
         """Let pytest and the jobs find this lakehouse without being told."""
-        link = self.folder.parent / "current"
+        link = make_folder(root()) / "current"
         draft = link.with_name(f".current-{os.getpid()}")
         try:
-            draft.symlink_to(self.folder.name)
+            draft.symlink_to(self.folder if self.folder.parent != root() else self.folder.name)
             os.replace(draft, link)
         except OSError as error:
             raise unwritable(link, error) from None
 
     def remove(self) -> None:
         """Remove the folder with all data."""
-        link = self.folder.parent / "current"
-        if link.is_symlink() and os.readlink(link) == self.folder.name:
+        link = root() / "current"
+        if link.is_symlink() and link.parent / os.readlink(link) == self.folder:
             link.unlink()
         shutil.rmtree(self.folder, ignore_errors=False)
 

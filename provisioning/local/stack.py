@@ -22,18 +22,11 @@ from provisioning.problem import Exit, Problem
 from provisioning.services import SERVICES, Command, Placement, client_secrets
 from provisioning.sizes import show_size
 from provisioning.state import State
+from provisioning.status import Row
 from provisioning.waiting import wait_until
 
 Report = Callable[[str], None]
 FOLDERS = ("conf", "data", "log")
-
-
-@dataclass(frozen=True)
-class Status:
-    """One service: its process, and what it answered."""
-
-    process: Process | None
-    health: Health
 
 
 @dataclass(frozen=True)
@@ -87,8 +80,15 @@ class Stack:
         setups = {name: Setup.of(name, place) for name, place in places.items() if name in running}
         return [name for name, setup in setups.items() if running[name].settings() != setup.fingerprint]
 
-    def up(self, report: Report, timeout: float = 180) -> tuple[Connection, list[str]]:
-        """Make it run and answer. Returns how to reach it and which services were started (none: nothing changed).
+    def commands(self) -> list[str]:
+        """There are none to type: raises Problem."""
+        raise Problem(
+            "starts processes, no containers: there are no commands to show", where=self.inventory.name,
+            remedy="plan --show-commands --inventory proxmox", code=Exit.USAGE,
+        )  # fmt: skip
+
+    def up(self, report: Report, timeout: float = 180) -> str:
+        """Make it run and answer. Returns which services were started; empty where nothing changed.
 
         Safe to repeat and to interrupt. What this call started is stopped again where not all of it comes up.
         """
@@ -110,7 +110,7 @@ class Stack:
             profile = next(iter(places.values())).connection
             connection.write(profile, self.state.connection)
             self.state.make_current()
-            return profile, started
+            return f"started {', '.join(started)}" if started else ""
 
     def _check_room(self) -> None:
         if not self.services:
@@ -181,14 +181,32 @@ class Stack:
         except OSError as error:
             raise unwritable(place.home, error) from None
 
-    def status(self) -> dict[str, Status]:
+    def status(self) -> list[Row]:
         """Each declared service: its process and its answer."""
         processes = self.supervisor.processes()
         profile = self.profile()
-        return {
-            name: Status(processes.get(name), examine(name, profile, timeout=5) if profile else Health.absent(name))
+        return [
+            self._row(processes.get(name), examine(name, profile, timeout=5) if profile else Health.absent(name))
             for name in self.inventory.services
-        }
+        ]
+
+    def _row(self, process: Process | None, health: Health) -> Row:
+        name, runs = health.service, process is not None and process.runs
+        if health.answers:
+            advice = None
+        elif runs:
+            advice = f"{health.error}; see {self.state.folder}/{name}/log"
+        else:
+            advice = f"bring it up: python -m provisioning {f'start {name}' if process else 'up'}"
+        return Row(
+            name=name,
+            state=process.state.lower() if process else "down",
+            version=health.version,
+            memory=process.memory() if process and runs else None,
+            uptime=process.uptime if process and runs else None,
+            address=health.address,
+            advice=advice,
+        )
 
     def profile(self) -> Connection | None:
         """How to reach it, None before the first `up`."""

@@ -8,6 +8,7 @@ import pytest
 
 from provisioning import __main__ as cli
 from provisioning import secrets
+from provisioning.arguments import NAMED
 from provisioning.inventory import shipped
 from provisioning.local.supervision import Process
 from provisioning.secrets import variable
@@ -59,11 +60,11 @@ def written(folder: Path, text: str) -> str:
     return str(folder / "mine.toml")
 
 
-@pytest.mark.parametrize("command", [name for name in cli.COMMANDS if name not in ("start", "stop")])
+@pytest.mark.parametrize("command", cli.COMMANDS)
 def test_an_unknown_inventory_is_one_line_with_the_choices(
     run: Callable[..., tuple[int, str, str]], command: str
 ) -> None:
-    code, out, err = run(command, "--inventory", "nowhere")
+    code, out, err = run(command, *(["kafka"] if command in NAMED else []), "--inventory", "nowhere")
     assert (code, out) == (2, ""), err
     assert err == (
         f"provisioning {command}: --inventory nowhere: there is no such inventory; "
@@ -71,7 +72,7 @@ def test_an_unknown_inventory_is_one_line_with_the_choices(
     )
 
 
-@pytest.mark.parametrize("command", [name for name in cli.COMMANDS if name not in ("start", "stop", "audit")])
+@pytest.mark.parametrize("command", [name for name in cli.COMMANDS if name not in (*NAMED, "audit")])
 def test_the_plan_is_paper_and_runs_nowhere(run: Callable[..., tuple[int, str, str]], command: str) -> None:
     code, out, err = run(command, "--inventory", "plan")
     assert (code, out) == (2, ""), err
@@ -118,6 +119,33 @@ def test_a_service_of_a_lakehouse_that_is_down_is_unreachable(
     code, _, err = run(command, "minio")
     assert code == 3, err
     assert err == f"provisioning {command}: local: the lakehouse is down; run `python -m provisioning up`\n"
+
+
+@pytest.mark.parametrize(("inventory", "target"), [("local", "local"), ("plan", "paper")])
+def test_what_has_no_containers_resets_none(
+    run: Callable[..., tuple[int, str, str]], inventory: str, target: str
+) -> None:
+    code, out, err = run("reset", "kafka", "--yes", "--inventory", inventory)
+    assert (code, out) == (2, ""), err
+    assert err == (
+        f"provisioning reset: {inventory}: has target {target!r}: it has no containers; "
+        "give --inventory lab or proxmox\n"
+    )
+
+
+def test_nothing_is_reset_without_a_yes(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run("reset", "kafka", "--inventory", "proxmox")
+    assert (code, out, err) == (2, "", "reset: not asked on a terminal: say --yes\nkept\n")
+
+
+@pytest.mark.parametrize("command", NAMED)
+def test_a_container_that_is_not_planned_is_refused_with_those_that_are(
+    run: Callable[..., tuple[int, str, str]], command: str
+) -> None:
+    code, out, err = run(command, "trino", "--inventory", "proxmox", *(["--yes"] if command == "reset" else []))
+    assert (code, out) == (2, ""), err
+    assert err.startswith(f"provisioning {command}: container trino: is not planned; one of: "), err
+    assert "kafka" in err, err
 
 
 def test_nothing_is_destroyed_without_a_yes(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
@@ -201,7 +229,7 @@ def test_a_service_without_its_peers_is_one_line(
     assert err == "provisioning up: hive: needs an object store; declare [services.minio]\n"
 
 
-@pytest.mark.parametrize("argv", [[], ["fly"], ["start"], ["up", "--fast"]], ids=" ".join)
+@pytest.mark.parametrize("argv", [[], ["fly"], ["start"], ["reset"], ["up", "--fast"]], ids=" ".join)
 def test_a_wrong_command_line_is_a_matter_of_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(argv)

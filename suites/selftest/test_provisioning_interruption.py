@@ -168,11 +168,13 @@ def test_a_tool_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
 
 @pytest.fixture
 def handlers() -> Iterator[list[object]]:
-    """Who gets the signals, before and after."""
+    """Who gets the signals, before and after. A run in the background of a script is born with Ctrl-C ignored."""
     numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    born_with = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(number) for number in numbers]
     yield list(before)
     after = [signal.getsignal(number) for number in numbers]
+    signal.signal(signal.SIGINT, born_with)
     assert after == before, "a command keeps the signals of its process"
 
 

@@ -164,7 +164,7 @@ def test_a_wrong_key_is_named_with_what_is_allowed(tmp_path: Path, case: str) ->
     ("before", "after", "key", "hint"),
     [
         ("format = 1", "format = 2", "format", "should be 1; it says 2"),
-        ('target = "site"', 'target = "cloud"', "target", "'paper', 'local' or 'site'"),
+        ('target = "site"', 'target = "cloud"', "target", "'paper', 'local', 'site', 'lab' or 'proxmox'"),
         ('name = "site"', 'name = "My Site"', "name", "pattern"),
     ],
     ids=["format", "target", "name"],

@@ -1,0 +1,1 @@
+"""The planned machines as containers: made, bootstrapped, looked after."""

@@ -1,0 +1,90 @@
+"""The one key pair that opens every container, and the host keys that we saw when we made them."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from provisioning.files import PRIVATE, make_folder, unwritable, write_private
+from provisioning.inventory import Inventory
+from provisioning.problem import Problem
+from provisioning.state import CHECKOUT
+
+
+def key_file(inventory: Inventory) -> Path:
+    """Where the inventory's private key lies; a relative path counts from the checkout."""
+    return CHECKOUT / Path(inventory.ssh_key).expanduser()
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A private key's file; the public half follows from it."""
+
+    private: Path
+
+    def public(self) -> str:
+        """`ssh-ed25519 AAAA…`, as the private key gives it. Raises Problem where that is missing, open or broken."""
+        self._check()
+        done = subprocess.run(
+            ["ssh-keygen", "-y", "-P", "", "-f", self.private], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise self._bad(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "is no private key")
+        return " ".join(done.stdout.split()[:2])
+
+    def ensure(self) -> str:
+        """The public half; the pair is made where there is none yet, the private part 0600."""
+        if not self.private.exists():
+            self._make()
+        return self.public()
+
+    def _make(self) -> None:
+        folder = make_folder(self.private.parent)
+        try:
+            with tempfile.TemporaryDirectory(dir=folder) as draft:
+                made = Path(draft) / "key"
+                subprocess.run(
+                    ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "datalake", "-f", made], check=True
+                )
+                os.replace(made.with_suffix(".pub"), self.private.with_name(f"{self.private.name}.pub"))
+                os.replace(made, self.private)
+        except OSError as error:
+            raise unwritable(self.private, error) from None
+
+    def _check(self) -> None:
+        try:
+            mode, owner = self.private.stat().st_mode & 0o777, self.private.stat().st_uid
+        except FileNotFoundError:
+            raise self._bad("is not there") from None
+        except OSError as error:
+            raise self._bad(f"cannot be read ({error.strerror})") from None
+        if mode != PRIVATE or owner != os.geteuid():
+            raise Problem(
+                f"has mode {mode:04o} and owner {owner}, ssh will not take it",
+                where=str(self.private),
+                remedy=f"chmod 600 it, and let user {os.geteuid()} own it",
+            )
+
+    def _bad(self, what: str) -> Problem:
+        return Problem(what, where=str(self.private), remedy="restore it, or remove it and `reset` each container")
+
+
+@dataclass(frozen=True)
+class HostKeys:
+    """Our own known_hosts: what each container showed when it was made."""
+
+    file: Path
+
+    def read(self) -> dict[str, str]:
+        """Container's name -> its pinned key."""
+        if not self.file.exists():
+            return {}
+        lines = (line.split(maxsplit=1) for line in self.file.read_text(encoding="ascii").splitlines())
+        return {hosts.split(",")[0]: key for hosts, key in lines}
+
+    def pin(self, keys: Mapping[str, str], addresses: Mapping[str, str], domain: str) -> None:
+        """Keep these, and these only."""
+        lines = (f"{name},{name}.{domain},{addresses[name]} {key}\n" for name, key in sorted(keys.items()))
+        write_private(self.file, "".join(lines))

@@ -1,0 +1,286 @@
+"""The planned machines as a whole: plan, up, status, down, destroy, reset, and one container at a time."""
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from provisioning import artifacts, connection
+from provisioning.connection import Connection
+from provisioning.containers import preflight
+from provisioning.containers.bootstrap import Bootstrap, certificates
+from provisioning.containers.keys import HostKeys, KeyPair, key_file
+from provisioning.containers.login import Login
+from provisioning.containers.machine import Machine
+from provisioning.containers.places import place_of
+from provisioning.hypervisor.desired import Desired, desired
+from provisioning.hypervisor.differences import Actual
+from provisioning.inventory import Inventory, find
+from provisioning.problem import Exit, Problem
+from provisioning.state import State
+from provisioning.status import Row
+from provisioning.waiting import wait_until
+
+Report = Callable[[str], None]
+PACKAGES = ("sudo",)  # what a minimal image lacks; pinned in artifacts.toml
+AT_ONCE = 3  # containers in the making: more only wait for the disk
+SSHD = 30.0  # seconds until sshd answers after its container booted
+UNKNOWN_KEY = "ssh-ed25519 (made at the first up)"
+
+
+class Stack:
+    """The containers of one inventory with target `lab` or `proxmox`."""
+
+    def __init__(self, inventory: Inventory, choice: str) -> None:
+        self.inventory, self.source = inventory, find(choice)
+        self.state = State.of(inventory.name, inventory.target)
+        self.place = place_of(inventory, self.state)
+        self.node = self.place.node
+        self.wanted = desired(inventory)
+        self.key = KeyPair(key_file(inventory))
+        self.host_keys = HostKeys(self.state.folder / "known_hosts")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one command at a time change these containers, and only one that may."""
+        self.place.require()
+        with self.state.alone():
+            yield
+
+    def plan(self) -> list[str]:
+        """What `up` would change, container by container; empty where it would change nothing."""
+        preflight.check_inventory(self.inventory)
+        unasked = self.place.unasked()
+        actual = {} if unasked else self._actual()
+        lines = [nothing_there(unasked)] if unasked else []
+        for machine in self._machines(self._public_key()).values():
+            lines += [f"{machine}: {what}" for what in machine.plan(actual.get(machine.wanted.vmid))]
+        return lines
+
+    def commands(self) -> list[str]:
+        """The same, as one would type it on the node; where that cannot be asked, as for one that has nothing."""
+        preflight.check_inventory(self.inventory)
+        actual: dict[int, Actual] = {}
+        unasked = self.place.unasked()
+        if not unasked:
+            try:
+                actual = self._actual()
+            except Problem as problem:
+                unasked = str(problem)
+        machines = self._machines(UNKNOWN_KEY).values()
+        steps = [step for machine in machines for step in machine.steps(actual.get(machine.wanted.vmid))]
+        return [*([nothing_there(unasked)] if unasked else []), *map(shlex.join, steps)]
+
+    def _actual(self) -> dict[int, Actual]:
+        """Every planned container that is there."""
+        there = self.node.containers()
+        return {wanted.vmid: self.node.actual(wanted.vmid) for wanted in self.wanted.values() if wanted.vmid in there}
+
+    def up(self, report: Report, timeout: float) -> str:
+        """Make every container what it should be. Returns what was changed, in a word; empty where nothing was.
+
+        `timeout` is for each container's start. Safe to repeat and to interrupt: each step is taken only where it
+        lacks.
+        """
+        preflight.check_inventory(self.inventory)
+        with self._alone():
+            public_key = self.key.ensure()
+            artifacts.provide(PACKAGES, report)
+            changed = ["node made"] if self.place.prepare(report) else []
+            self.place.enter()
+            self._refuse(preflight.examine(self.node, self.inventory), report)
+            machines = self._machines(public_key)
+            changed += self._ensure(machines.values(), report)
+            connection.write(self._profile(), self.state.connection)
+            self.state.make_current()
+            return summary(changed)
+
+    def _profile(self) -> Connection:
+        return connection.profile(self.inventory, self.source, {}, {})
+
+    def profile(self) -> Connection | None:
+        """How to reach what runs in the containers, None before the first `up`."""
+        return self._profile() if self.state.connection.is_file() else None
+
+    def _refuse(self, problems: list[Problem], report: Report) -> None:
+        for problem in problems[:-1]:
+            report(str(problem))
+        if problems:
+            raise problems[-1]
+
+    def _ensure(self, machines: Iterable[Machine], report: Report) -> list[str]:
+        there = self.node.containers()
+
+        def ensure(machine: Machine) -> list[str]:
+            vmid = machine.wanted.vmid
+            done = machine.ensure(self.node.actual(vmid) if vmid in there else None)
+            if done:
+                report(f"{machine}: {', '.join(done)}")
+            return [f"{machine} {what}" for what in done]
+
+        machines = list(machines)
+        made = {machine.wanted.name for machine in machines if machine.wanted.vmid not in there}
+        pinned = self.host_keys.read()
+        if made & pinned.keys():
+            self._pin({name: key for name, key in pinned.items() if name not in made})
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            futures = [pool.submit(ensure, machine) for machine in machines]
+            try:
+                changed = [line for future in futures for line in future.result()]
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        fresh = {
+            machine.wanted.name: machine for machine in machines if machine.wanted.name not in self.host_keys.read()
+        }
+        if fresh:
+            self._pin(self.host_keys.read() | {name: machine.host_key() for name, machine in fresh.items()})
+            for machine in fresh.values():
+                self._wait_login(machine.wanted)
+        return changed
+
+    def _pin(self, keys: dict[str, str]) -> None:
+        addresses = {name: str(container.address) for name, container in self.inventory.containers.items()}
+        self.host_keys.pin(keys, addresses, self.inventory.domain)
+
+    def _wait_login(self, wanted: Desired) -> None:
+        login = self.login(wanted.name)
+        try:
+            wait_until(lambda: login.run("true").returncode == 0, SSHD, "ssh as datalake")
+        except TimeoutError as error:
+            said = login.run("true").stderr.strip()
+            raise Problem(f"cannot be logged in to: {said or error}", where=str(wanted), remedy="`reset` it") from None
+
+    def login(self, name: str) -> Login:
+        """The way in to a container, for people and tests."""
+        return Login(str(self.inventory.containers[name].address), self.key.private, self.host_keys.file)
+
+    def status(self) -> list[Row]:
+        """Each planned container as the node tells, and whether it is what it should be."""
+        self.place.require()
+        there = {} if self.place.unasked() else self.node.containers()
+        return [self._row(wanted, there.get(wanted.vmid)) for wanted in self.wanted.values()]
+
+    def _row(self, wanted: Desired, seen: dict[str, Any] | None) -> Row:
+        address = str(self.inventory.containers[wanted.name].address)
+        if seen is None:
+            return Row(wanted.name, "absent", None, None, None, address, "python -m provisioning up makes it")
+        runs = seen["status"] == "running"
+        return Row(
+            wanted.name,
+            str(seen["status"]),
+            f"CT {wanted.vmid}",
+            int(seen["mem"]) if runs else None,
+            float(seen["uptime"]) if runs else None,
+            address,
+            None if runs else f"python -m provisioning start {wanted.name}",
+        )
+
+    def down(self) -> bool:
+        """Stop every container, in the order opposite to their start, and keep them. False where none ran."""
+        with self._alone():
+            if self.place.unasked():
+                return self.place.down()
+            there = self.node.containers()
+            running = [wanted for wanted in reversed(self.wanted.values()) if self._runs(there, wanted)]
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(self._shut_down, running))
+            return self.place.down() or bool(running)
+
+    def destroy(self) -> bool:
+        """Remove every container that is ours, with its data. False where there was none."""
+        with self._alone():
+            ours = []
+            if not self.place.unasked():
+                there = self.node.containers()
+                ours = [wanted for wanted in self.wanted.values() if wanted.vmid in there]
+                for wanted in ours:
+                    self._check_ours(wanted, there[wanted.vmid])
+                with ThreadPoolExecutor(AT_ONCE) as pool:
+                    list(pool.map(self._remove, ours))
+            had = self.place.destroy() or bool(ours)
+            if not self.state.folder.exists():
+                return had
+            self.state.remove()
+            return True
+
+    def reset(self, name: str, report: Report) -> None:
+        """One container as it was after provisioning: made anew; what it held is gone."""
+        with self._alone():
+            wanted = self._container(name)
+            self.place.enter()
+            there = self.node.containers()
+            if wanted.vmid in there:
+                self._check_ours(wanted, there[wanted.vmid])
+                self._remove(wanted)
+            self._ensure([self._machines(self.key.public())[name]], report)
+
+    def start(self, name: str) -> None:
+        """Start one container and wait until it lets us in."""
+        with self._alone():
+            wanted = self._container(name)
+            if not self._runs(self.node.containers(), wanted):
+                self.node.pct("start", str(wanted.vmid))
+            self.place.enter()
+            self._wait_login(wanted)
+
+    def stop(self, name: str) -> None:
+        """Shut one container down."""
+        with self._alone():
+            wanted = self._container(name)
+            if self._runs(self.node.containers(), wanted):
+                self._shut_down(wanted)
+
+    def _container(self, name: str) -> Desired:
+        if name not in self.wanted:
+            raise Problem(
+                "is not planned", where=f"container {name}", remedy=f"one of: {', '.join(self.wanted)}", code=Exit.USAGE
+            )
+        if self.place.unasked():
+            raise Problem("is down", where=self.inventory.name, remedy="run `python -m provisioning up`")
+        return self.wanted[name]
+
+    def _runs(self, there: dict[int, Any], wanted: Desired) -> bool:
+        return wanted.vmid in there and there[wanted.vmid]["status"] == "running"
+
+    def _shut_down(self, wanted: Desired) -> None:
+        self.node.pct("shutdown", str(wanted.vmid), "--timeout", "60", "--forceStop", "1")
+
+    def _check_ours(self, wanted: Desired, seen: dict[str, Any]) -> None:
+        """A container that somebody else made under this number is not ours to remove. Raises Problem."""
+        node = self.inventory.hypervisor
+        tags = str(seen.get("tags", "")).replace(",", ";").split(";")
+        if node is not None and node.tag not in tags:
+            raise Problem(
+                f"has not our tag {node.tag!r}, but {seen.get('tags') or 'none'}: it may be somebody else's",
+                where=str(wanted),
+                remedy=f"if it is ours: pct set {wanted.vmid} --tags {node.tag}",
+            )
+
+    def _remove(self, wanted: Desired) -> None:
+        self.node.pct("destroy", str(wanted.vmid), "--force", "1", "--purge", "1")
+
+    def _public_key(self) -> str:
+        return self.key.public() if self.key.private.exists() else UNKNOWN_KEY
+
+    def _machines(self, public_key: str) -> dict[str, Machine]:
+        known = artifacts.pinned()
+        node = self.inventory.hypervisor
+        ready = Bootstrap(
+            public_key,
+            certificates(node.ca_files if node else ()),
+            {name: str(known[name].version) for name in PACKAGES},
+        )
+        debs = tuple(artifacts.where(PACKAGES).values())
+        return {name: Machine(wanted, self.node, ready, debs) for name, wanted in self.wanted.items()}
+
+
+def summary(changed: list[str]) -> str:
+    """What `up` did, for its last line; it told each as it came."""
+    return f"{len(changed)} change{'s' if len(changed) > 1 else ''}" if changed else ""
+
+
+def nothing_there(why: str) -> str:
+    """The line above a plan for a node that could not be asked; a comment, where it is typed in."""
+    return f"# {why}: this is for a node that has none of the containers"

@@ -1,0 +1,1 @@
+"""A Proxmox node, spoken to by `pct` and `pvesh`: what it has, what it should have, and the commands in between."""

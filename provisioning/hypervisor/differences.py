@@ -1,0 +1,99 @@
+"""Desired against actual, on parsed values; each difference with what it takes to remove it. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from provisioning.hypervisor.desired import Desired
+from provisioning.hypervisor.values import boolean, properties, size, words
+
+Kind = Literal["hot", "restart", "resize", "refused"]
+
+# Written by Proxmox itself, or a person's own remark: no part of what we ask for.
+NOT_OURS = {"digest", "arch", "description", "lock", "rootfs", "parent", "snaptime", "snapstate"}
+# What `pct set` changes in a running container at once (facts: Proxmox, 1.5). The rest waits for its next start, as
+# does net0 with us: a live change of addresses is only half made inside.
+HOT = {"memory", "swap", "cores", "onboot", "startup", "tags"}
+IMMUTABLE = {"unprivileged", "ostype"}
+LISTS = {"nameserver", "searchdomain", "tags"}
+PROPERTIES = {"net0", "features", "startup"}
+
+
+@dataclass(frozen=True)
+class Actual:
+    """One container as the node tells: its current configuration, what is pending, whether it runs."""
+
+    config: Mapping[str, Any]
+    pending: Sequence[Mapping[str, Any]]
+    running: bool
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as desired; `actual` is None where it is not set, `desired` where it should not be."""
+
+    key: str
+    actual: str | None
+    desired: str | None
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.actual or 'not set'} -> {self.desired or 'not set'} ({self.kind})"
+
+
+def compare(wanted: Desired, actual: Actual) -> list[Difference]:
+    """Everything in which a container differs from what it should be; nothing at all where there is no difference."""
+    found = [*_options(wanted, actual.config), *_rootfs(wanted, actual.config), *_surplus(wanted, actual.config)]
+    if "lock" in actual.config:
+        found.append(Difference("lock", str(actual.config["lock"]), None, "refused"))
+    told = {difference.key for difference in found}
+    return [*found, *(waiting for waiting in _pending(actual.pending) if waiting.key not in told)]
+
+
+def _options(wanted: Desired, config: Mapping[str, Any]) -> Iterator[Difference]:
+    for key, value in wanted.options.items():
+        seen = config.get(key)
+        if seen is None or not _same(key, value, str(seen)):
+            kind: Kind = "refused" if key in IMMUTABLE else "hot" if key in HOT else "restart"
+            yield Difference(key, None if seen is None else str(seen), value, kind)
+
+
+def _same(key: str, wanted: str, seen: str) -> bool:
+    if key in PROPERTIES:
+        # Proxmox adds parts of its own (type=veth); those that we ask for must be there. A second address is no part
+        # of ours, though, and may not be added.
+        asked, there = _folded(wanted), _folded(seen)
+        return asked.items() <= there.items() and not ({"ip6", "gw6", "tag", "rate", "link_down"} & there.keys())
+    if key in LISTS:
+        return words(wanted) == words(seen)
+    if key in ("unprivileged", "onboot"):
+        return boolean(wanted) == boolean(seen)
+    return wanted == seen
+
+
+def _folded(text: str) -> dict[str, str]:
+    return {key: value.lower() for key, value in properties(text).items()}
+
+
+def _rootfs(wanted: Desired, config: Mapping[str, Any]) -> Iterator[Difference]:
+    seen = properties(str(config.get("rootfs", "")))
+    storage = seen.get("volume", "").partition(":")[0]
+    if storage != wanted.storage:
+        yield Difference("rootfs", storage, wanted.storage, "refused")
+    there, asked = size(seen.get("size", "0")), wanted.disk_gib * 2**30
+    if there != asked:
+        kind: Kind = "resize" if there < asked else "refused"
+        yield Difference("rootfs size", seen.get("size"), f"{wanted.disk_gib}G", kind)
+
+
+def _surplus(wanted: Desired, config: Mapping[str, Any]) -> Iterator[Difference]:
+    """A second network, a mount point, a CPU limit: things that nobody asked for. Named, never taken away by us."""
+    for key in sorted(set(config) - wanted.options.keys() - NOT_OURS):
+        yield Difference(key, str(config[key]), None, "refused")
+
+
+def _pending(pending: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:
+    for entry in pending:
+        if "pending" in entry or "delete" in entry:
+            new = None if "delete" in entry else str(entry["pending"])
+            yield Difference(str(entry["key"]), str(entry.get("value")), new, "restart")
