@@ -6,11 +6,14 @@ Who imports another stands after it: pytest must see a module first to rewrite i
 pytest_plugins = [
     "fixtures.options",
     "fixtures.measuring",
+    "fixtures.node",
     "fixtures.verdicts",
     "fixtures.recording",
     "fixtures.lake",
     "fixtures.oracles",
     "fixtures.jobs",
     "fixtures.tables",
+    "fixtures.containers",
     "fixtures.stacks",
+    "fixtures.labs",
 ]

@@ -1,0 +1,84 @@
+"""What runs inside: units, clock, nothing that waits for a restart (facts: Proxmox, 5: L1, L2, T1, V3)."""
+
+import time
+
+import pytest
+from testinfra.host import Host
+
+from fixtures.node import Outside, Planned
+from provisioning.inventory import Hypervisor, Inventory
+
+pytestmark = [pytest.mark.requires("containers"), pytest.mark.impact("observe")]
+SKEW = 2.0  # seconds; a container has its node's clock and cannot set it
+OURS = {
+    "arch", "cores", "digest", "features", "hostname", "memory", "nameserver", "net0", "onboot", "ostype", "rootfs",
+    "searchdomain", "startup", "swap", "tags", "unprivileged", "description",
+}  # fmt: skip
+
+
+@pytest.fixture
+def hypervisor(inventory: Inventory) -> Hypervisor:
+    assert inventory.hypervisor is not None
+    return inventory.hypervisor
+
+
+@pytest.mark.verifies("containers.healthy")
+def test_no_unit_has_failed(container: Planned, inside: Host) -> None:
+    failed = inside.check_output("systemctl list-units --failed --plain --no-legend | cut -d' ' -f1").split()
+    state = inside.run("systemctl is-system-running").stdout.strip()
+    assert (failed, state) == ([], "running"), f"{container}: is {state}, failed units are {failed}, expected none"
+
+
+@pytest.mark.verifies("containers.healthy")
+def test_sshd_runs_and_comes_back_after_a_restart(container: Planned, inside: Host) -> None:
+    service = inside.service("ssh")
+    seen = (service.is_running, service.is_enabled)
+    assert seen == (True, True), f"{container}: unit ssh is running, enabled: {seen}, expected both"
+
+
+@pytest.mark.verifies("containers.clock")
+def test_its_clock_is_right(container: Planned, inside: Host) -> None:
+    before = time.time()
+    seen = float(inside.check_output("date +%s.%N"))
+    off = max(before - seen, seen - time.time(), 0)
+    assert off < SKEW, f"{container}: its clock is {off:.1f} s from this machine's, expected less than {SKEW:g} s"
+
+
+@pytest.mark.verifies("containers.clock")
+def test_its_clock_tells_utc(container: Planned, inside: Host) -> None:
+    seen = inside.check_output("date +%Z")
+    assert seen == "UTC", f"{container}: its time zone is {seen}, expected UTC"
+
+
+@pytest.mark.verifies("containers.start")
+def test_it_starts_with_its_node_in_its_turn(container: Planned, outside: Outside, hypervisor: Hypervisor) -> None:
+    config = outside.config
+    seen = (str(config.get("onboot", 0)), str(config.get("startup")), set(str(config.get("tags", "")).split(";")))
+    expected = ("1", f"order={container.plan.order}", {hypervisor.tag})
+    assert seen == expected, f"{container}: onboot, startup and tags are {seen}, expected {expected}"
+
+
+@pytest.mark.verifies("containers.settled")
+def test_nothing_waits_for_its_next_start(container: Planned, outside: Outside) -> None:
+    waiting = [entry for entry in outside.actual.pending if "pending" in entry or "delete" in entry]
+    assert not waiting, f"{container}: pending changes {waiting}, expected none; restart it or revert them"
+
+
+@pytest.mark.verifies("containers.settled")
+def test_it_is_configured_with_nothing_that_nobody_planned(container: Planned, outside: Outside) -> None:
+    surplus = {key: value for key, value in outside.config.items() if key not in OURS}
+    assert not surplus, f"{container}: configured with {surplus}, expected nothing beyond the plan"
+    assert "lock" not in outside.config, f"{container}: locked ({outside.config.get('lock')})"
+
+
+@pytest.mark.verifies("containers.settled")
+def test_it_may_nest_and_no_more(container: Planned, outside: Outside) -> None:
+    seen = str(outside.config.get("features"))
+    assert seen == "nesting=1", f"{container}: features are {seen}, expected nesting=1"
+
+
+@pytest.mark.verifies("network.resolver")
+def test_its_resolver_is_configured_as_planned(container: Planned, outside: Outside, inventory: Inventory) -> None:
+    seen = (outside.config.get("nameserver"), outside.config.get("searchdomain"))
+    expected = (str(inventory.host.address), inventory.domain)
+    assert seen == expected, f"{container}: nameserver and search domain are configured as {seen}, expected {expected}"

@@ -1,0 +1,118 @@
+"""One planned address each, one way out, and everybody reaches everybody (facts: Proxmox, 5: N1 to N3)."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+from testinfra.host import Host
+
+from fixtures.node import Outside, Planned
+from provisioning.inventory import Hypervisor, Inventory
+
+pytestmark = [pytest.mark.requires("containers"), pytest.mark.impact("observe")]
+
+
+@pytest.fixture
+def net(inventory: Inventory) -> Hypervisor:
+    assert inventory.hypervisor is not None
+    return inventory.hypervisor
+
+
+@pytest.mark.verifies("network.addresses")
+def test_it_has_its_planned_address_and_no_other(container: Planned, inside: Host, net: Hypervisor) -> None:
+    links = json.loads(inside.check_output("ip -j -4 addr show scope global"))
+    seen = sorted(f"{a['local']}/{a['prefixlen']} on {link['ifname']}" for link in links for a in link["addr_info"])
+    expected = [f"{container.plan.address}/{net.prefix} on eth0"]
+    assert seen == expected, f"{container}: addresses are {seen}, expected {expected}"
+
+
+@pytest.mark.verifies("network.addresses")
+def test_the_node_sees_the_planned_address(container: Planned, alive: Outside) -> None:
+    seen = {
+        entry["ip-address"]
+        for interface in alive.interfaces
+        if interface["name"] == "eth0"
+        for entry in interface["ip-addresses"]
+        if entry["ip-address-type"] == "inet"
+    }
+    assert str(container.plan.address) in seen, (
+        f"{container}: {seen or 'no address'}, expected {container.plan.address}"
+    )
+
+
+@pytest.mark.verifies("network.hardware")
+def test_its_interface_is_the_configured_one(
+    container: Planned, inside: Host, outside: Outside, net: Hypervisor
+) -> None:
+    planned = dict(part.partition("=")[::2] for part in str(outside.config["net0"]).split(","))
+    link = json.loads(inside.check_output("ip -j link show eth0"))[0]
+    seen = (link["address"].upper(), link["mtu"], planned["hwaddr"].upper(), planned["bridge"])
+    digits = f"{container.plan.ct:06X}"
+    mac = ":".join(("BC:24:11", digits[:2], digits[2:4], digits[4:]))
+    expected = (mac, net.mtu, mac, net.bridge)
+    assert seen == expected, f"{container}: MAC, MTU, configured MAC and bridge are {seen}, expected {expected}"
+
+
+@pytest.mark.verifies("network.routes")
+def test_its_only_way_out_is_the_gateway(container: Planned, inside: Host, net: Hypervisor) -> None:
+    routes = json.loads(inside.check_output("ip -j -4 route show"))
+    seen = sorted((route["dst"], route.get("gateway", "-"), route["dev"]) for route in routes)
+    network = str(container.plan.address).rpartition(".")[0]
+    expected = [(f"{network}.0/{net.prefix}", "-", "eth0"), ("default", str(net.gateway), "eth0")]
+    assert seen == expected, f"{container}: routes are {seen}, expected {expected}"
+
+
+@pytest.mark.verifies("network.reachable")
+def test_it_reaches_every_other_machine(
+    container: Planned, inside: Host, containers: list[Planned], inventory: Inventory, net: Hypervisor
+) -> None:
+    machines = {str(one): str(one.plan.address) for one in containers if one.name != container.name}
+    machines |= {"the host": str(inventory.host.address), "the gateway": str(net.gateway)}
+    pings = "".join(f"ping -nqc1 -W2 {address} >/dev/null && echo {address} & " for address in machines.values())
+    answered = set(inside.check_output(f"{pings} wait").split())
+    silent = [f"{name} ({address})" for name, address in machines.items() if address not in answered]
+    assert answered and not silent, f"{container}: gets no answer from {', '.join(silent)}"
+
+
+@pytest.mark.verifies("network.closed")
+@pytest.mark.requires("isolated")
+def test_it_reaches_nothing_beyond_its_network(container: Planned, inside: Host) -> None:
+    """A gateway that would forward says that the one hop is used up, or that it knows no way; any other is silent.
+
+    192.0.2.1 is for documentation (RFC 5737): nobody has it.
+    """
+    said = inside.run("ping -nqc1 -t1 -W0.2 192.0.2.1").stdout.splitlines()
+    summary = next(line for line in said if "transmitted" in line)
+    assert " 0 received, 100% packet loss" in summary, (
+        f"{container}: towards 192.0.2.1 somebody answers ({summary}), expected silence: no way out"
+    )
+
+
+@pytest.mark.verifies("network.ports")
+def test_it_listens_where_it_should_and_nowhere_else(container: Planned, inside: Host) -> None:
+    lines = inside.check_output("ss -Hltnu").splitlines()
+    seen = sorted({f"{words[0]} {words[4]}" for words in map(str.split, lines)})
+    expected = ["tcp 0.0.0.0:22", "tcp [::]:22"]
+    assert seen == expected, f"{container}: listens on {seen}, expected {expected}"
+
+
+@pytest.mark.verifies("network.hardware")
+def test_each_neighbour_answers_with_its_own_hardware(
+    everyone: Mapping[str, Host], containers: list[Planned], outsides: Mapping[str, Outside]
+) -> None:
+    """A machine that took an address would answer with a MAC of its own (facts: Proxmox, 5: N2).
+
+    Who does not answer at all is for the reachability to say.
+    """
+    asker, host = next(iter(everyone.items()))
+    others = [one for one in containers if str(one) != asker]
+    host.run(f"ip neigh flush dev eth0; {''.join(f'ping -nqc1 -W2 {one.plan.address} & ' for one in others)} wait")
+    entries = json.loads(host.check_output("ip -j neigh show"))
+    seen = {entry["dst"]: entry["lladdr"] for entry in entries if "lladdr" in entry}
+    wrong = [
+        f"{one} ({address}) answers as {seen[address]}, expected {mac}"
+        for one in others
+        if (address := str(one.plan.address)) in seen
+        and (mac := str(outsides[one.name].config["net0"]).lower().partition("hwaddr=")[2][:17]) != seen[address]
+    ]
+    assert seen and not wrong, f"{asker} sees: {'; '.join(wrong) or 'no neighbour'}"
