@@ -1,0 +1,127 @@
+"""A throw-away lab from nothing to nothing: up, up again, reset, down, killed in the middle, destroyed."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from fixtures.labs import Lab, throwaway_lab
+from fixtures.measuring import Measure
+from provisioning.containers.places import lab_settings
+from provisioning.lab.node import leftovers
+from provisioning.state import State
+
+pytestmark = [
+    pytest.mark.requires("lxc"),
+    pytest.mark.verifies("provisioning.repeatable"),
+    pytest.mark.impact("observe"),
+    pytest.mark.xdist_group("lab"),  # one lab for all of them, one after the other
+]
+
+
+@pytest.fixture
+def own_lab() -> Iterator[Lab]:
+    """A throw-away lab that nobody else uses, not yet up."""
+    with throwaway_lab() as lab:
+        yield lab
+
+
+def left(lab: Lab) -> list[str]:
+    """What the lab would leave on this machine."""
+    assert lab.inventory.hypervisor is not None
+    return leftovers(lab_settings(lab.inventory, lab.inventory.hypervisor, State(lab.stack.state)))
+
+
+def running(lab: Lab) -> list[str]:
+    """Containers that the node says run."""
+    lines = lab.shell("kafka", "node", "pct list").splitlines()[1:]
+    return sorted(line.split()[-1] for line in lines if line.split()[1] == "running")
+
+
+def kill_after(process: "subprocess.Popen[str]", seconds: float) -> None:
+    """Kill it with all that it runs; what has become a daemon by then lives on."""
+    try:
+        process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def test_up_makes_all_and_a_second_changes_nothing(own_lab: Lab, measure: Measure) -> None:
+    began = time.monotonic()
+    first = own_lab.stack.command("up")
+    made = time.monotonic()
+    second = own_lab.stack.command("up")
+    measure("lab: up with warm caches", made - began, "s", "lower")
+    measure("lab: up with nothing to do", time.monotonic() - made, "s", "lower")
+    assert first.returncode == 0 and " is up: nothing changed" not in first.stdout, first.stderr
+    assert second.returncode == 0 and " is up: nothing changed" in second.stdout, second.stdout + second.stderr
+    assert running(own_lab) == sorted(own_lab.inventory.containers), "not every container runs"
+    assert own_lab.stack.command("plan").stdout == "nothing to do: it runs\n"
+    began = time.monotonic()
+    assert own_lab.stack.command("destroy", "--yes").returncode == 0
+    measure("lab: destroy", time.monotonic() - began, "s", "lower")
+    assert not left(own_lab), f"destroy left {left(own_lab)}"
+
+
+def test_reset_makes_a_container_anew_and_touches_no_other(running_lab: Lab, measure: Measure) -> None:
+    for name in ("kafka", "minio"):
+        running_lab.shell(name, "inside", "echo mine >/var/lib/mine")
+    began = time.monotonic()
+    done = running_lab.stack.command("reset", "kafka", "--yes")
+    measure("lab: reset", time.monotonic() - began, "s", "lower")
+    assert done.returncode == 0, done.stderr
+    assert running_lab.shell("kafka", "inside", "ls /var/lib/mine 2>/dev/null || echo gone") == "gone\n"
+    assert running_lab.shell("minio", "inside", "cat /var/lib/mine") == "mine\n", "another container was touched"
+    assert " is up: nothing changed" in running_lab.stack.command("up").stdout, "it is not as after provisioning"
+
+
+def test_down_keeps_what_containers_hold(running_lab: Lab) -> None:
+    running_lab.shell("gitea", "inside", "echo kept >/var/lib/kept; sync")
+    assert running_lab.stack.command("down").returncode == 0
+    assert not [line for line in left(running_lab) if "process" in line or "namespace" in line], "something still runs"
+    assert running_lab.stack.command("status").returncode == 3, "status says that a stopped lab runs"
+    assert running_lab.stack.command("up").returncode == 0
+    assert running_lab.shell("gitea", "inside", "cat /var/lib/kept") == "kept\n"
+
+
+def test_one_container_is_stopped_and_started(running_lab: Lab) -> None:
+    assert running_lab.stack.command("stop", "hive").returncode == 0
+    assert "hive" not in running(running_lab), "hive still runs"
+    status = running_lab.stack.command("status")
+    assert status.returncode == 3 and "provisioning start hive" in status.stdout, status.stdout
+    assert running_lab.stack.command("start", "hive").returncode == 0
+    assert "hive" in running(running_lab), "hive does not run"
+
+
+def test_the_second_of_two_ups_is_told_to_wait(running_lab: Lab) -> None:
+    with State(running_lab.stack.state).alone():
+        done = running_lab.stack.command("up")
+    assert (done.returncode, done.stdout) == (3, ""), done.stdout
+    assert f"another command is changing it (process {os.getpid()})" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_killed_up_is_completed_by_the_next(own_lab: Lab, pytestconfig: pytest.Config, seed_of_kills: int) -> None:
+    """Killed together with what it started, as a machine that loses its power would."""
+    moments = random.Random(seed_of_kills)
+    for number in range(pytestconfig.getoption("--kills")):
+        after = moments.uniform(0.3, 20)
+        kill_after(own_lab.stack.start("up", alone=True), after)
+        done = own_lab.stack.command("up")
+        assert done.returncode == 0, f"kill {number} after {after:.1f} s (seed {seed_of_kills}): {done.stderr}"
+        assert running(own_lab) == sorted(own_lab.inventory.containers), f"kill {number} after {after:.1f} s"
+        assert own_lab.stack.command("plan").stdout == "nothing to do: it runs\n"
+        if number % 2:
+            assert own_lab.stack.command("destroy", "--yes").returncode == 0
+            assert not left(own_lab), f"kill {number} after {after:.1f} s: destroy left {left(own_lab)}"
+
+
+@pytest.fixture
+def seed_of_kills(pytestconfig: pytest.Config) -> int:
+    """Seed of the moments: --seed, or another each time, said in the failure."""
+    given = pytestconfig.getoption("--seed")
+    return random.SystemRandom().randrange(2**32) if given is None else int(given)
