@@ -23,6 +23,7 @@ from provisioning.sizes import parse_size
 SHIPPED = Path(__file__).parent / "inventories"
 SERVICES = Path(__file__).parent / "services"
 
+LABEL = "[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"  # of a DNS name, as Proxmox takes it
 Size = Annotated[int, BeforeValidator(parse_size)]
 Reason = Literal["not-declared", "over-impact", "not-comparable", "known-failure"]
 Product = Literal["python", "spark", "iceberg", "hive"]
@@ -42,17 +43,23 @@ class Host(_Strict):
     disk: Size
 
 
+def _whole(size: int) -> int:
+    if size % 10**9 and size % 2**30:
+        raise ValueError("a disk is planned in whole GB or GiB")
+    return size
+
+
 class Container(_Strict):
     """One planned machine. Sizes in bytes; `planned_address` where a decision moved it.
 
     `order` is its place in the host's start order. The plan says nothing of swap: Proxmox's own default, said aloud.
     """
 
-    ct: int = Field(ge=100)
-    memory: Size
+    ct: int = Field(ge=100, le=999_999_999)
+    memory: Annotated[Size, Field(ge=16 * 2**20)]
     swap: Size = 512 * 2**20
-    cores: int = Field(gt=0)
-    disk: Size
+    cores: int = Field(gt=0, le=8192)
+    disk: Annotated[Size, AfterValidator(_whole)]
     address: IPvAnyAddress
     planned_address: IPvAnyAddress | None = None
     order: int = Field(default=1, ge=0)
@@ -61,7 +68,7 @@ class Container(_Strict):
     @property
     def disk_gib(self) -> int:
         """What one types for the disk: the plan's 20 GB are `local:20`, of which Proxmox makes 20 GiB."""
-        return self.disk // 10**9
+        return self.disk // (10**9 if self.disk % 10**9 == 0 else 2**30)
 
 
 class Hypervisor(_Strict):
@@ -145,12 +152,12 @@ class Inventory(_Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     target: Literal["paper", "local", "site", "lab", "proxmox"]
     extends: str | None = None
-    domain: str
+    domain: Annotated[str, Field(pattern=rf"^{LABEL}(\.{LABEL})*\.?$"), AfterValidator(lambda name: name.rstrip("."))]
     dns: Literal["proxmox-host", "bind", "site"]
     ssh_key: str
     versions: dict[Product, str]
     host: Host
-    containers: dict[str, Container]
+    containers: dict[Annotated[str, Field(pattern=f"^{LABEL}$")], Container]
     hypervisor: Hypervisor | None = None
     services: Annotated[dict[ServiceName, Service], AfterValidator(_tls_of_minio_only)] = {}
     store: Store = Store()

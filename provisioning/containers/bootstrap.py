@@ -5,6 +5,7 @@ It goes by `pct exec` alone, as the container's root, with files on stdin; after
 
 import base64
 import hashlib
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -141,7 +142,11 @@ def facts(printed: str) -> dict[str, str]:
 
 def certificates(files: tuple[str, ...]) -> dict[str, str]:
     """CA files of the inventory by the name that they get inside. Raises Problem where one is no certificate."""
-    return {f"{Path(name).stem}.crt": _pem(Path(name).expanduser()) for name in files}
+    named = {f"{re.sub('[^A-Za-z0-9.-]', '-', Path(name).stem)}.crt": name for name in files}
+    if len(named) < len(files):
+        lost = sorted(set(files) - set(named.values()))
+        raise Problem("has the name of another", where=f"ca_files {lost[0]}", remedy="rename one of them")
+    return {name: _pem(Path(file).expanduser()) for name, file in named.items()}
 
 
 def _pem(path: Path) -> str:

@@ -11,6 +11,7 @@ from provisioning.files import PRIVATE, make_folder, unwritable, write_private
 from provisioning.inventory import Inventory
 from provisioning.problem import Problem
 from provisioning.state import CHECKOUT
+from provisioning.tools import run
 
 
 def key_file(inventory: Inventory) -> Path:
@@ -45,9 +46,7 @@ class KeyPair:
         try:
             with tempfile.TemporaryDirectory(dir=folder) as draft:
                 made = Path(draft) / "key"
-                subprocess.run(
-                    ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "datalake", "-f", made], check=True
-                )
+                run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "datalake", "-f", made], cwd=folder)
                 os.replace(made.with_suffix(".pub"), self.private.with_name(f"{self.private.name}.pub"))
                 os.replace(made, self.private)
         except OSError as error:
@@ -82,7 +81,7 @@ class HostKeys:
         if not self.file.exists():
             return {}
         lines = (line.split(maxsplit=1) for line in self.file.read_text(encoding="ascii").splitlines())
-        return {hosts.split(",")[0]: key for hosts, key in lines}
+        return {words[0].split(",")[0]: words[1] for words in lines if len(words) == 2}
 
     def pin(self, keys: Mapping[str, str], addresses: Mapping[str, str], domain: str) -> None:
         """Keep these, and these only."""

@@ -75,13 +75,18 @@ class Machine:
         starts = [["pct", "start", self._id]] if not actual.running else []
         return [*self._commands(differences, actual.running), *starts]
 
+    def refusal(self, actual: Actual) -> Problem | None:
+        """What of it `ensure` would refuse to change, None where it would not."""
+        refused = [difference for difference in compare(self.wanted, actual) if difference.kind == "refused"]
+        if not refused:
+            return None
+        what = f"cannot be changed: {'; '.join(map(str, refused))}"
+        return Problem(what, where=str(self), remedy=self._advice(refused[0]))
+
     def _adjust(self, actual: Actual) -> list[str]:
-        differences = compare(self.wanted, actual)
-        refused = [difference for difference in differences if difference.kind == "refused"]
-        if refused:
-            raise Problem(
-                f"cannot be changed: {'; '.join(map(str, refused))}", where=str(self), remedy=self._advice(refused[0])
-            )
+        differences, refusal = compare(self.wanted, actual), self.refusal(actual)
+        if refusal:
+            raise refusal
         for command in self._commands(differences, actual.running):
             self.node.pct(*command[1:])
         return [f"changed {difference}" for difference in differences]

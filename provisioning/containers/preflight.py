@@ -65,13 +65,14 @@ def _template(wanted: Hypervisor, stores: Mapping[str, Any], there: Sequence[str
 def _storage(wanted: Hypervisor, stores: Mapping[str, Any]) -> Iterator[Problem]:
     where = f"hypervisor.storage {wanted.storage}"
     store = stores.get(wanted.storage)
+    there = [kind for kind in str((store or {}).get("content", "")).split(",") if kind]
     if store is None:
         yield Problem("no such storage", where=where, remedy=_one_of(stores))
-    elif "rootdir" not in str(store.get("content", "")).split(","):
+    elif "rootdir" not in there:
         yield Problem(
             "takes no containers (content has no rootdir)",
             where=where,
-            remedy=f"pvesm set {wanted.storage} --content {store.get('content')},rootdir, or another storage",
+            remedy=f"pvesm set {wanted.storage} --content {','.join([*there, 'rootdir'])}, or another storage",
         )
 
 

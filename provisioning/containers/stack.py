@@ -68,9 +68,12 @@ class Stack:
                 actual = self._actual()
             except Problem as problem:
                 unasked = str(problem)
-        machines = self._machines(UNKNOWN_KEY).values()
-        steps = [step for machine in machines for step in machine.steps(actual.get(machine.wanted.vmid))]
-        return [*([nothing_there(unasked)] if unasked else []), *map(shlex.join, steps)]
+        lines = [nothing_there(unasked)] if unasked else []
+        for machine in self._machines(UNKNOWN_KEY).values():
+            seen = actual.get(machine.wanted.vmid)
+            refusal = machine.refusal(seen) if seen else None
+            lines += [f"# {refusal}"] if refusal else map(shlex.join, machine.steps(seen))
+        return lines
 
     def _actual(self) -> dict[int, Actual]:
         """Every planned container that is there."""

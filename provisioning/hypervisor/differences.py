@@ -16,7 +16,7 @@ NOT_OURS = {"digest", "arch", "description", "lock", "rootfs", "parent", "snapti
 HOT = {"memory", "swap", "cores", "onboot", "startup", "tags"}
 IMMUTABLE = {"unprivileged", "ostype"}
 LISTS = {"nameserver", "searchdomain", "tags"}
-PROPERTIES = {"net0", "features", "startup"}
+PROPERTIES = {"features", "startup"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def compare(wanted: Desired, actual: Actual) -> list[Difference]:
     if "lock" in actual.config:
         found.append(Difference("lock", str(actual.config["lock"]), None, "refused"))
     told = {difference.key for difference in found}
-    return [*found, *(waiting for waiting in _pending(actual.pending) if waiting.key not in told)]
+    return [*found, *(waiting for waiting in _pending(wanted, actual.pending) if waiting.key not in told)]
 
 
 def _options(wanted: Desired, config: Mapping[str, Any]) -> Iterator[Difference]:
@@ -60,6 +60,8 @@ def _options(wanted: Desired, config: Mapping[str, Any]) -> Iterator[Difference]
 
 def _same(key: str, wanted: str, seen: str) -> bool:
     if key in PROPERTIES:
+        return _folded(wanted) == _folded(seen)
+    if key == "net0":
         # Proxmox adds parts of its own (type=veth); those that we ask for must be there. A second address is no part
         # of ours, though, and may not be added.
         asked, there = _folded(wanted), _folded(seen)
@@ -80,7 +82,11 @@ def _rootfs(wanted: Desired, config: Mapping[str, Any]) -> Iterator[Difference]:
     storage = seen.get("volume", "").partition(":")[0]
     if storage != wanted.storage:
         yield Difference("rootfs", storage, wanted.storage, "refused")
-    there, asked = size(seen.get("size", "0")), wanted.disk_gib * 2**30
+    asked = wanted.disk_gib * 2**30
+    try:
+        there = size(seen.get("size", "0"))
+    except ValueError:
+        there = asked + 1  # not to be understood, so not to be resized
     if there != asked:
         kind: Kind = "resize" if there < asked else "refused"
         yield Difference("rootfs size", seen.get("size"), f"{wanted.disk_gib}G", kind)
@@ -92,8 +98,10 @@ def _surplus(wanted: Desired, config: Mapping[str, Any]) -> Iterator[Difference]
         yield Difference(key, str(config[key]), None, "refused")
 
 
-def _pending(pending: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:
+def _pending(wanted: Desired, pending: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:
+    """What waits for the next start. A restart would put in force what nobody asked for: that is refused."""
     for entry in pending:
         if "pending" in entry or "delete" in entry:
-            new = None if "delete" in entry else str(entry["pending"])
-            yield Difference(str(entry["key"]), str(entry.get("value")), new, "restart")
+            seen, new = (str(entry[part]) if part in entry else None for part in ("value", "pending"))
+            kind: Kind = "restart" if entry["key"] in wanted.options else "refused"
+            yield Difference(str(entry["key"]), seen, None if "delete" in entry else new, kind)

@@ -13,6 +13,8 @@ from provisioning.problem import Problem
 SSH = ("ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10")
 SUDO = ("sudo", "-n", "env", "LC_ALL=C.UTF-8")
 SSH_FAILED = 255
+# 255 is what ssh says of itself, and what `pct` says of anything (facts: Proxmox, TL;DR 9): the command's becomes 254.
+OWN_FAILURE = "{}; code=$?; [ $code -ne 255 ] || code=254; exit $code"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Transport:
         """The whole command line that runs `argv` on the node, for whoever keeps it running."""
         if self.ssh is None:
             return [self._here(argv[0]), *argv[1:]]
-        return [*SSH, self.ssh, shlex.join([*SUDO, *argv])]
+        return [*SSH, self.ssh, OWN_FAILURE.format(shlex.join([*SUDO, *argv]))]
 
     def _here(self, program: str) -> str:
         own = self.bin / program if self.bin else None

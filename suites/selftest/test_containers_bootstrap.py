@@ -268,3 +268,14 @@ def test_what_is_no_certificate_is_refused_by_its_path(tmp_path: Path, content: 
     line = str(caught.value)
     assert line.startswith(f"ca_files {path}: {said}"), line
     assert os.linesep not in line, line
+
+
+def test_a_ca_file_gets_a_name_that_no_shell_can_misread(tmp_path: Path) -> None:
+    (tmp_path / "my ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    assert list(certificates((str(tmp_path / "my ca.pem"),))) == ["my-ca.crt"]
+
+
+def test_two_ca_files_of_one_name_are_refused_and_none_is_lost(tmp_path: Path) -> None:
+    files = tuple(str(tmp_path / folder / "ca.pem") for folder in ("a", "b"))
+    with pytest.raises(Problem, match="has the name of another"):
+        certificates(files)

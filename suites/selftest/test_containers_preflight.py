@@ -99,7 +99,7 @@ def test_a_node_without_any_storage_says_so_twice() -> None:
 def test_a_storage_that_takes_no_containers_is_refused_with_the_command_that_lets_it(content: str) -> None:
     (line,) = in_the_way(stores=[STORES[0], {"storage": "local-lvm", "content": content}])
     assert line.startswith("hypervisor.storage local-lvm: takes no containers"), line
-    assert f"pvesm set local-lvm --content {content},rootdir" in line, line
+    assert f"pvesm set local-lvm --content {content + ',' if content else ''}rootdir," in line, line
 
 
 @pytest.mark.parametrize("content", ["rootdir", "images,rootdir", "rootdir,images"])

@@ -1,8 +1,10 @@
 """One shell that stays open: what a command prints, complains of and ends with is told apart, whatever it does."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from testinfra.host import Host
 
@@ -10,15 +12,12 @@ from fixtures import shells
 from fixtures.shells import ShellBackend, ShellError, parted
 
 MARK = "0123456789abcdef01234567"
-FRAMED = shells.framed
 
 
 @pytest.fixture(autouse=True)
 def _room_for_complaints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only root writes to /run, where a container's shell keeps them: here they lie in a folder of the test."""
-    monkeypatch.setattr(
-        shells, "framed", lambda command, mark: FRAMED(command, mark).replace(b"=/run/", f"={tmp_path}/".encode(), 1)
-    )
+    monkeypatch.setattr(shells, "SCRATCH", f"{tmp_path}/.datalake.$$")
 
 
 @pytest.fixture
@@ -211,3 +210,32 @@ def test_a_framed_answer_is_parted_at_its_mark(seen: str, read: tuple[int, bytes
 def test_an_answer_without_its_mark_is_refused(seen: bytes) -> None:
     with pytest.raises(ValueError, match="not enough values"):
         parted(seen, MARK)
+
+
+def test_a_command_that_never_stops_talking_is_ended_at_its_deadline(hasty: ShellBackend) -> None:
+    with pytest.raises(ShellError, match=r"no end within 0\.1 s"):
+        hasty.run("yes")
+    assert hasty.run("echo again").stdout == "again\n"
+
+
+def test_a_command_that_hangs_ends_with_its_shell(hasty: ShellBackend, tmp_path: Path) -> None:
+    with pytest.raises(ShellError):
+        hasty.run(f"echo $$ >{tmp_path}/pid; exec tail -f /dev/null")
+    group = int((tmp_path / "pid").read_text())
+    alive = [
+        process.pid
+        for process in psutil.process_iter()
+        if process.status() != psutil.STATUS_ZOMBIE and os.getpgid(process.pid) == group
+    ]
+    assert not alive, f"{alive} go on"
+
+
+def test_a_shell_that_cannot_be_started_is_an_error_of_the_check() -> None:
+    with pytest.raises(ShellError, match=r"No such file"):
+        ShellBackend("kafka (CT 109)", ["/nonexistent"]).run("true")
+
+
+def test_a_shell_that_cannot_keep_complaints_says_so(monkeypatch: pytest.MonkeyPatch, shell: ShellBackend) -> None:
+    monkeypatch.setattr(shells, "SCRATCH", "/nonexistent/x")
+    with pytest.raises(ShellError, match=r"the shell ended: .*nonexistent"):
+        shell.run("true")

@@ -202,3 +202,18 @@ def test_all_differences_are_told_together() -> None:
         "net1": "refused",
         "lock": "refused",
     }
+
+
+@pytest.mark.parametrize(("key", "value"), [("features", "nesting=1,keyctl=1"), ("startup", "order=1,up=600")])
+def test_a_surplus_part_of_what_proxmox_adds_nothing_to_is_found(key: str, value: str) -> None:
+    assert [(found.key, found.actual) for found in differences({key: value})] == [(key, value)]
+
+
+def test_a_waiting_change_that_nobody_asked_for_is_refused_since_a_restart_would_put_it_in_force() -> None:
+    (found,) = differences(pending=[{"key": "tty", "pending": 4}])
+    assert (found.kind, str(found)) == ("refused", "tty: not set -> 4 (refused)")
+
+
+def test_a_disk_size_that_nobody_understands_is_refused_and_never_resized() -> None:
+    (found,) = differences({"rootfs": "local-lvm:vm-109-disk-0,size=huge"})
+    assert (found.key, found.actual, found.kind) == ("rootfs size", "huge", "refused")

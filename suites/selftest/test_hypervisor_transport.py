@@ -70,8 +70,16 @@ def test_by_ssh_nothing_ever_waits_for_a_password_or_a_yes() -> None:
 
 
 def test_by_ssh_a_command_runs_under_sudo_that_never_asks() -> None:
-    words = shlex.split(Transport(ssh="me@pve").command(["pct", "start", "109"])[-1])
-    assert words == ["sudo", "-n", "env", "LC_ALL=C.UTF-8", "pct", "start", "109"]
+    spelled = Transport(ssh="me@pve").command(["pct", "start", "109"])[-1]
+    assert shlex.split(spelled.partition(";")[0]) == ["sudo", "-n", "env", "LC_ALL=C.UTF-8", "pct", "start", "109"]
+
+
+def test_by_ssh_a_failure_of_the_command_is_not_taken_for_one_of_ssh(put: Put) -> None:
+    put("ssh", 'for last; do :; done; exec sh -c "$last"')
+    put("sudo", '[ "$1" = -n ] && shift && exec "$@"')
+    put("pct", "echo 'CT 109 already exists' >&2; exit 255")
+    seen = Transport(ssh="me@pve").run(["pct", "create", "109"])
+    assert (seen.code, seen.complaint) == (254, "CT 109 already exists")
 
 
 def test_by_ssh_the_own_folder_of_this_machine_means_nothing(tmp_path: Path) -> None:

@@ -52,6 +52,10 @@ WRONG = {
     ),
     "version": ('[versions]\nscala = "2.13"', "versions.scala", ["'iceberg'", "'scala'"]),
     "account": ('[store.accounts]\nroot = "x"', "store.accounts.root", ["'harness'", "'root'"]),
+    "box": ("[containers.my_box]\nct = 200", "containers.my_box", ["should match pattern"]),
+    "little-memory": ('[containers.hive]\nmemory = "1 MiB"', "containers.hive.memory", ["16777216", "1 MiB"]),
+    "many-cores": ("[containers.hive]\ncores = 9000", "containers.hive.cores", ["8192", "9000"]),
+    "odd-disk": ('[containers.hive]\ndisk = "500 MB"', "containers.hive.disk", ["whole GB or GiB", "500 MB"]),
     "impact": ('impact = "explode"', "impact", ["'observe', 'write' or 'disrupt'", "explode"]),
     "reason": ('accepts = ["broken"]', "accepts.0", ["'not-declared'", "broken"]),
     "known-failure": (
