@@ -51,7 +51,7 @@ class Place(Protocol):
         ...
 
     def destroy(self) -> bool:
-        """Remove what `prepare` made. False where there was nothing."""
+        """Remove a node that is ours, with all that it has. False where there was none, or it is not ours."""
         ...
 
 
@@ -140,7 +140,7 @@ class ProxmoxPlace:
         return False
 
     def destroy(self) -> bool:
-        """The host stays; the zone files go with the state."""
+        """The host is not ours; the zone files go with the state."""
         return False
 
 

@@ -194,19 +194,21 @@ class Stack:
     def destroy(self) -> bool:
         """Remove every container that is ours, with its data. False where there was none."""
         with self._alone():
-            ours = []
-            if not self.place.unasked():
-                there = self.node.containers()
-                ours = [wanted for wanted in self.wanted.values() if wanted.vmid in there]
-                for wanted in ours:
-                    self._check_ours(wanted, there[wanted.vmid])
-                with ThreadPoolExecutor(AT_ONCE) as pool:
-                    list(pool.map(self._remove, ours))
-            had = self.place.destroy() or bool(ours)
+            had = self.place.destroy() or self._remove_ours()
             if not self.state.folder.exists():
                 return had
             self.state.remove()
             return True
+
+    def _remove_ours(self) -> bool:
+        """On a node that is not ours: the planned containers, each of which must carry our tag."""
+        there = {} if self.place.unasked() else self.node.containers()
+        ours = [wanted for wanted in self.wanted.values() if wanted.vmid in there]
+        for wanted in ours:
+            self._check_ours(wanted, there[wanted.vmid])
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(self._remove, ours))
+        return bool(ours)
 
     def reset(self, name: str, report: Report) -> None:
         """One container as it was after provisioning: made anew; what it held is gone."""
