@@ -16,4 +16,5 @@ pytest_plugins = [
     "fixtures.containers",
     "fixtures.stacks",
     "fixtures.labs",
+    "fixtures.bare_node",
 ]

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from provisioning.problem import Problem
+from provisioning.sizes import show_size
 
 PRIVATE = 0o600
 
@@ -35,6 +36,17 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise unwritable(path, error) from None
     return path
+
+
+def require_room(folder: Path, floor: int) -> None:
+    """Raises Problem where less than `floor` bytes are free on the disk of `folder`."""
+    free = shutil.disk_usage(folder).free
+    if free < floor:
+        raise Problem(
+            f"{show_size(free)} free, the inventory wants at least {show_size(floor)}",
+            where=str(folder),
+            remedy="make room, or lower budget.free_disk in the inventory",
+        )
 
 
 def unwritable(path: Path, error: OSError) -> Problem:

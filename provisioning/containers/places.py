@@ -1,14 +1,13 @@
 """Where containers are made: our own node on LXC, or a Proxmox host. Everything else is the same for both."""
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from provisioning import artifacts
 from provisioning.dns import zones
-from provisioning.files import make_folder, write_private
+from provisioning.files import make_folder, require_room, write_private
 from provisioning.hypervisor.node import Node
 from provisioning.hypervisor.transport import Transport
 from provisioning.inventory import Hypervisor, Inventory
@@ -16,7 +15,6 @@ from provisioning.lab import host, image, namespace
 from provisioning.lab import node as lab_node
 from provisioning.lab.settings import Settings
 from provisioning.problem import Problem
-from provisioning.sizes import show_size
 from provisioning.state import SYSTEM, State
 
 Report = Callable[[str], None]
@@ -88,13 +86,7 @@ class LabPlace:
         folder = make_folder(self.settings.state.parent)
         for ours in (folder, *([SYSTEM] if folder.is_relative_to(SYSTEM) else [])):
             ours.chmod(0o711)  # containers' roots pass through; what is private in there has modes of its own
-        free, floor = shutil.disk_usage(folder).free, self.inventory.budget.free_disk
-        if free < floor:
-            raise Problem(
-                f"{show_size(free)} free, the inventory wants at least {show_size(floor)}",
-                where=str(folder),
-                remedy="make room, or lower budget.free_disk in the inventory",
-            )
+        require_room(folder, self.inventory.budget.free_disk)
 
     def enter(self) -> None:
         """Into the lab's namespace, for this thread and those that it starts from now on."""

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from provisioning import artifacts, connection, secrets
 from provisioning.connection import Connection
-from provisioning.files import make_folder, unwritable, write_private
+from provisioning.files import make_folder, require_room, unwritable, write_private
 from provisioning.health import Health, examine
 from provisioning.inventory import Inventory, find
 from provisioning.java import find_java
@@ -20,7 +19,6 @@ from provisioning.local.readiness import wait_ready
 from provisioning.local.supervision import Process, Supervisor
 from provisioning.problem import Exit, Problem
 from provisioning.services import SERVICES, Command, Placement, client_secrets
-from provisioning.sizes import show_size
 from provisioning.state import State
 from provisioning.status import Row
 from provisioning.waiting import wait_until
@@ -115,14 +113,7 @@ class Stack:
     def _check_room(self) -> None:
         if not self.services:
             raise Problem("declares no service", where=str(self.source), remedy="add [services.minio]", code=Exit.USAGE)
-        folder = make_folder(self.state.folder)
-        free, floor = shutil.disk_usage(folder).free, self.inventory.budget.free_disk
-        if free < floor:
-            raise Problem(
-                f"{show_size(free)} free, the inventory wants at least {show_size(floor)}",
-                where=str(folder),
-                remedy="make room, or lower budget.free_disk in the inventory",
-            )
+        require_room(make_folder(self.state.folder), self.inventory.budget.free_disk)
 
     def _make_places(self, running: Collection[str], report: Report) -> dict[str, Placement]:
         self._ports(running)  # a clash is said before MinIO is built for minutes; by then others may have taken some

@@ -1,138 +1,24 @@
 """The lab's node keeps the promises of Proxmox that the harness relies on; driven by its commands, as Proxmox is.
 
-A throw-away lab of its own, beside whatever runs. Where "facts" are cited, they are those of Proxmox and of the LXC lab
-that the package was written from.
+Where "facts" are cited, they are those of Proxmox and of the LXC lab that the package was written from.
 """
 
-import json
 import os
-import secrets
-import shutil
 import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from provisioning.lab import image, node
+from fixtures.bare_node import CGROUP, NET, TEMPLATE, VMID, ZONE, Node, booted
+from provisioning.lab import node
 from provisioning.lab.settings import Settings
-from provisioning.waiting import Hopeless, wait_until
 
-CACHE = Path.home() / ".cache" / "datalake" / "images"
-VMID = "901"
-NET = "name=eth0,bridge=vmbr0,ip=192.168.4.91/24,gw=192.168.4.1"
-TEMPLATE = f"local:vztmpl/{image.TEMPLATE}"
-ZONE = "$TTL 60\n@ SOA pve.lab.test. root.lab.test. 1 60 60 60 60\n@ NS pve.lab.test.\npve A 192.168.4.25\n"
-CGROUP = Path("/sys/fs/cgroup")
-
-
-@dataclass(frozen=True)
-class Done:
-    """A command that has ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
-class Node:
-    """The commands of a lab's node."""
-
-    settings: Settings
-
-    def run(self, program: str, *words: str, stdin: str = "") -> Done:
-        command = [str(self.settings.state / "bin" / program), *words]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
-        return Done(done.returncode, done.stdout, done.stderr)
-
-    def pct(self, *words: str) -> str:
-        done = self.run("pct", *words)
-        assert done.status == 0, f"pct {' '.join(words)}: {done}"
-        return done.out
-
-    def refused(self, *words: str) -> str:
-        done = self.run("pct", *words)
-        assert done.status != 0, f"pct {' '.join(words)} was carried out: {done.out}"
-        assert "Traceback" not in done.err, done.err
-        return done.err
-
-    def get(self, path: str) -> Any:
-        done = self.run("pvesh", "get", path, "--output-format", "json")
-        assert done.status == 0, f"pvesh get {path}: {done}"
-        return json.loads(done.out)
-
-    def inside(self, *words: str) -> str:
-        return self.pct("exec", VMID, "--keep-env", "0", "--", *words)
-
-    def config(self) -> dict[str, Any]:
-        return dict(self.get(f"/nodes/pve/lxc/{VMID}/config?current=1"))
-
-
-@pytest.fixture
-def make_lab() -> Iterator[Any]:
-    """Settings of labs that do not exist yet; whatever becomes of them is destroyed."""
-    made: list[Settings] = []
-
-    def make() -> Settings:
-        made.append(new_settings())
-        return made[-1]
-
-    yield make
-    for settings in made:
-        remove(settings)
-
-
-@pytest.fixture(scope="module")
-def throwaway_lab() -> Iterator[Settings]:
-    settings = new_settings()
-    try:
-        node.up(settings, {"lab.test": ZONE}, print)
-        yield settings
-    finally:
-        remove(settings)
-
-
-@pytest.fixture(scope="module")
-def lab(throwaway_lab: Settings) -> Node:
-    """A node with one container, which runs and has booted."""
-    made = Node(throwaway_lab)
-    made.pct(
-        "create", VMID, TEMPLATE, "--hostname", "nine", "--memory", "256", "--swap", "0", "--cores", "1",
-        "--rootfs", "local:2", "--net0", NET, "--nameserver", "192.168.4.25", "--searchdomain", "lab.test",
-        "--unprivileged", "1", "--tags", "Lab;a;lab", "--onboot", "yes",
-    )  # fmt: skip
-    made.pct("start", VMID)
-    booted(made)
-    return made
-
-
-def new_settings() -> Settings:
-    folder = Path(tempfile.mkdtemp(prefix="lab-", dir="/var/tmp"))
-    folder.chmod(0o711)  # containers' users pass through; pytest's own folders let nobody
-    name = f"t{secrets.token_hex(3)}"
-    return Settings(name, folder / "node", CACHE, "192.168.4.25", 24, "192.168.4.1", "vmbr0")
-
-
-def remove(settings: Settings) -> None:
-    node.destroy(settings)
-    left = node.leftovers(settings)
-    shutil.rmtree(settings.state.parent, ignore_errors=True)
-    assert not left, f"lab {settings.name} left: {left}"
-
-
-def booted(lab: Node) -> None:
-    def running() -> bool:
-        state = lab.run("pct", "exec", VMID, "--keep-env", "0", "--", "systemctl", "is-system-running").out.strip()
-        if state == "degraded":
-            raise Hopeless(lab.inside("systemctl", "--failed", "--no-pager"))
-        return state == "running"
-
-    wait_until(running, 60, f"CT {VMID} booted")
+pytestmark = [
+    pytest.mark.requires("lxc"),
+    pytest.mark.verifies("provisioning.lab-node"),
+    pytest.mark.impact("observe"),
+    pytest.mark.xdist_group("lab-node"),
+]
 
 
 def test_a_second_up_changes_nothing_and_new_zones_are_served(lab: Node) -> None:
@@ -306,61 +192,3 @@ def test_the_api_lists_containers_template_and_bridge(lab: Node) -> None:
     assert [row["cidr"] for row in lab.get("/nodes/pve/network")] == ["192.168.4.25/24"]
     assert lab.get("/cluster/nextid") == "100"
     assert lab.run("pvesh", "get", "/nodes/pve/none").status != 0
-
-
-def test_without_its_namespace_a_node_says_so_and_does_nothing(make_lab: Any, throwaway_lab: Settings) -> None:
-    settings = make_lab()
-    shutil.copytree(throwaway_lab.state / "bin", settings.state / "bin")
-    settings.write()
-    call = [sys.executable, "-m", "provisioning.lab", str(settings.state), "pct", "list"]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=node.CHECKOUT, check=False)
-    assert done.returncode != 0
-    assert done.stderr == f"network namespace {settings.netns}: does not exist; bring the lab up first\n"
-
-
-def test_a_killed_init_leaves_no_mount_and_the_container_starts_again(lab: Node) -> None:
-    subprocess.run(["kill", "-9", str(lab.get(f"/nodes/pve/lxc/{VMID}/status/current")["pid"])], check=True)
-    wait_until(lambda: "stopped" in lab.pct("status", VMID), 20, f"CT {VMID} stopped")
-    wait_until(lambda: not any("loop" in line for line in node.leftovers(lab.settings)), 20, "loop device free")
-    lab.pct("start", VMID)
-    booted(lab)
-
-
-def test_down_stops_all_and_keeps_what_up_brings_back(lab: Node) -> None:
-    assert node.down(lab.settings)
-    left = [line for line in node.leftovers(lab.settings) if not line.startswith(("folder", "lines in"))]
-    assert not left, left
-    node.up(lab.settings, {"lab.test": ZONE}, print)
-    lab.pct("start", VMID)
-    booted(lab)
-
-
-def test_what_a_lab_would_leave_is_found_and_destroyed(make_lab: Any) -> None:
-    settings = make_lab()
-    assert node.leftovers(settings) == []
-    settings.state.mkdir(mode=0o711)
-    planted = plant(settings)
-    found = "\n".join(node.leftovers(settings))
-    for kind in ("network namespace", "loop device", "control group", f"process {planted.pid}", "mount", "folder"):
-        assert kind in found, f"{kind} was planted and not found:\n{found}"
-    assert node.destroy(settings)
-    planted.wait(timeout=10)
-    assert node.leftovers(settings) == []
-    assert not node.destroy(replace(settings)), "there was nothing left to destroy"
-
-
-def plant(settings: Settings) -> "subprocess.Popen[bytes]":
-    """One of everything that a crashed lab could leave."""
-    disk, tree = settings.state / "images/vm-903-disk-0.raw", settings.state / "lxcfs"
-    for folder in (disk.parent, tree):
-        folder.mkdir()
-    with disk.open("wb") as file:
-        file.truncate(1 << 20)
-    subprocess.run(["ip", "netns", "add", settings.netns], check=True)
-    subprocess.run(["losetup", "-f", disk], check=True)
-    subprocess.run(["mount", "-t", "tmpfs", "none", tree], check=True)
-    group = (CGROUP if (CGROUP / "cgroup.controllers").exists() else CGROUP / "memory") / settings.cgroup / "903"
-    group.mkdir(parents=True)
-    process = subprocess.Popen(["sleep", "600"])
-    (group / "cgroup.procs").write_text(str(process.pid), encoding="ascii")
-    return process

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from fixtures.measuring import Measure
 from provisioning.containers.places import lab_settings
 from provisioning.lab.node import leftovers
 from provisioning.state import State
+from reports import results
 
 pytestmark = [
     pytest.mark.requires("lxc"),
@@ -66,6 +68,24 @@ def test_up_makes_all_and_a_second_changes_nothing(own_lab: Lab, measure: Measur
     assert own_lab.stack.command("destroy", "--yes").returncode == 0
     measure("lab: destroy", time.monotonic() - began, "s", "lower")
     assert not left(own_lab), f"destroy left {left(own_lab)}"
+
+
+def test_up_with_cold_caches_fetches_and_builds_what_it_needs(own_lab: Lab, tmp_path: Path, measure: Measure) -> None:
+    began = time.monotonic()
+    done = own_lab.stack.command("up", DATALAKE_CACHE=str(tmp_path))
+    measure("lab: up with cold caches", time.monotonic() - began, "s", "lower")
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("images/*")) and list(tmp_path.glob("sudo*.deb")), "nothing was cached"
+    assert running(own_lab) == sorted(own_lab.inventory.containers)
+
+
+def test_the_whole_suite_judges_a_fresh_lab_green(running_lab: Lab, tmp_path: Path, measure: Measure) -> None:
+    began = time.monotonic()
+    done = running_lab.pytest("suites/infra", "-n", "2", "--dist", "loadgroup", "--run", str(tmp_path / "run"))
+    measure("infra: the whole suite, -n 2", time.monotonic() - began, "s", "lower")
+    assert done.returncode == 0, done.stdout
+    judged = {row.test.rpartition("[")[2].partition("-")[0].rstrip("]") for row in results.load(tmp_path / "run").rows}
+    assert judged >= set(running_lab.inventory.containers), f"not every container was judged: {sorted(judged)}"
 
 
 def test_reset_makes_a_container_anew_and_touches_no_other(running_lab: Lab, measure: Measure) -> None:

@@ -1,0 +1,79 @@
+"""What becomes of a lab's node that is broken or taken away: it says so, comes back, and leaves nothing behind."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fixtures.bare_node import CGROUP, VMID, ZONE, Node, booted
+from provisioning.lab import node
+from provisioning.lab.settings import Settings
+from provisioning.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.requires("lxc"),
+    pytest.mark.verifies("provisioning.lab-node"),
+    pytest.mark.impact("observe"),
+    pytest.mark.xdist_group("lab-node"),
+]
+
+
+def test_without_its_namespace_a_node_says_so_and_does_nothing(make_bare_lab: Any, bare_lab: Settings) -> None:
+    settings = make_bare_lab()
+    shutil.copytree(bare_lab.state / "bin", settings.state / "bin")
+    settings.write()
+    call = [sys.executable, "-m", "provisioning.lab", str(settings.state), "pct", "list"]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=node.CHECKOUT, check=False)
+    assert done.returncode != 0
+    assert done.stderr == f"network namespace {settings.netns}: does not exist; bring the lab up first\n"
+
+
+def test_a_killed_init_leaves_no_mount_and_the_container_starts_again(lab: Node) -> None:
+    subprocess.run(["kill", "-9", str(lab.get(f"/nodes/pve/lxc/{VMID}/status/current")["pid"])], check=True)
+    wait_until(lambda: "stopped" in lab.pct("status", VMID), 20, f"CT {VMID} stopped")
+    wait_until(lambda: not any("loop" in line for line in node.leftovers(lab.settings)), 20, "loop device free")
+    lab.pct("start", VMID)
+    booted(lab)
+
+
+def test_down_stops_all_and_keeps_what_up_brings_back(lab: Node) -> None:
+    assert node.down(lab.settings)
+    left = [line for line in node.leftovers(lab.settings) if not line.startswith(("folder", "lines in"))]
+    assert not left, left
+    node.up(lab.settings, {"lab.test": ZONE}, print)
+    lab.pct("start", VMID)
+    booted(lab)
+
+
+def test_what_a_lab_would_leave_is_found_and_destroyed(make_bare_lab: Any) -> None:
+    settings = make_bare_lab()
+    assert node.leftovers(settings) == []
+    settings.state.mkdir(mode=0o711)
+    planted = plant(settings)
+    found = "\n".join(node.leftovers(settings))
+    for kind in ("network namespace", "loop device", "control group", f"process {planted.pid}", "mount", "folder"):
+        assert kind in found, f"{kind} was planted and not found:\n{found}"
+    assert node.destroy(settings)
+    planted.wait(timeout=10)
+    assert node.leftovers(settings) == []
+    assert not node.destroy(replace(settings)), "there was nothing left to destroy"
+
+
+def plant(settings: Settings) -> "subprocess.Popen[bytes]":
+    """One of everything that a crashed lab could leave."""
+    disk, tree = settings.state / "images/vm-903-disk-0.raw", settings.state / "lxcfs"
+    for folder in (disk.parent, tree):
+        folder.mkdir()
+    with disk.open("wb") as file:
+        file.truncate(1 << 20)
+    subprocess.run(["ip", "netns", "add", settings.netns], check=True)
+    subprocess.run(["losetup", "-f", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", tree], check=True)
+    group = (CGROUP if (CGROUP / "cgroup.controllers").exists() else CGROUP / "memory") / settings.cgroup / "903"
+    group.mkdir(parents=True)
+    process = subprocess.Popen(["sleep", "600"])
+    (group / "cgroup.procs").write_text(str(process.pid), encoding="ascii")
+    return process
