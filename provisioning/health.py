@@ -18,6 +18,7 @@ class Health:
     address: str
     version: str | None
     error: str | None
+    remedy: str | None = None  # None: start it
 
     @property
     def answers(self) -> bool:

@@ -26,7 +26,7 @@ SERVICES = Path(__file__).parent / "services"
 LABEL = "[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"  # of a DNS name, as Proxmox takes it
 Size = Annotated[int, BeforeValidator(parse_size)]
 Reason = Literal["not-declared", "over-impact", "not-comparable", "known-failure"]
-Product = Literal["python", "spark", "iceberg", "hive"]
+Product = Literal["python", "spark", "iceberg", "hive", "proxmox", "debian"]
 Impact = Literal["observe", "write", "disrupt"]
 
 

@@ -15,7 +15,6 @@ from provisioning.hypervisor.node import Node
 from provisioning.problem import Problem
 from provisioning.waiting import wait_until
 
-BOOT = 90.0  # seconds
 DEBS = "/var/cache/datalake-debs"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 ADJUSTABLE = ("hot", "restart")
@@ -37,9 +36,10 @@ class Machine:
     def _id(self) -> str:
         return str(self.wanted.vmid)
 
-    def ensure(self, actual: Actual | None) -> list[str]:
+    def ensure(self, actual: Actual | None, timeout: float = 90) -> list[str]:
         """Bring it from `actual` (None: it is not there) to what is wanted. Returns what was done, a line each.
 
+        It has `timeout` seconds to boot.
         Raises Problem before anything is changed where a difference cannot be removed, and afterwards where one is
         still there.
         """
@@ -52,7 +52,7 @@ class Machine:
         if self.node.status(self.wanted.vmid)["status"] != "running":
             self.node.pct("start", self._id)
             done.append("started")
-        self._wait_booted()
+        self._wait_booted(timeout)
         done += self._bootstrap()
         if done:
             self._confirm()
@@ -62,6 +62,9 @@ class Machine:
         """What `ensure` would do, in words."""
         if actual is None:
             return ["created", "started", "bootstrapped"]
+        refusal = self.refusal(actual)
+        if refusal:
+            return [f"{refusal.what}; {refusal.remedy}"]
         told = [str(difference) for difference in compare(self.wanted, actual)]
         if not actual.running:
             return [*told, "started"]
@@ -77,6 +80,9 @@ class Machine:
 
     def refusal(self, actual: Actual) -> Problem | None:
         """What of it `ensure` would refuse to change, None where it would not."""
+        stranger = self.wanted.stranger(str(actual.config.get("hostname")), str(actual.config.get("tags", "")))
+        if stranger:
+            return stranger
         refused = [difference for difference in compare(self.wanted, actual) if difference.kind == "refused"]
         if not refused:
             return None
@@ -114,14 +120,14 @@ class Machine:
             return f"if nobody needs it: pct set {self._id} --delete {difference.key}"
         return f"nothing is destroyed to change it: save what it holds, then reset {self.wanted.name}"
 
-    def _wait_booted(self) -> None:
+    def _wait_booted(self, timeout: float) -> None:
         """Up to the end of systemd's start; what failed to start there is for the suites to judge."""
 
         def booted() -> bool:
             return self.execute("systemctl", "is-system-running").strip() in ("running", "degraded")
 
         try:
-            wait_until(booted, BOOT, "systemctl is-system-running", interval=0.1)
+            wait_until(booted, timeout, "systemctl is-system-running", interval=0.1)
         except TimeoutError as error:
             raise Problem(f"does not boot: {error}", where=str(self), remedy=f"see `pct console {self._id}`") from None
 

@@ -11,7 +11,7 @@ from provisioning.files import make_folder, require_room, write_private
 from provisioning.hypervisor.node import Node
 from provisioning.hypervisor.transport import Transport
 from provisioning.inventory import Hypervisor, Inventory
-from provisioning.lab import host, image, namespace
+from provisioning.lab import host, namespace
 from provisioning.lab import node as lab_node
 from provisioning.lab.settings import Settings
 from provisioning.problem import Problem
@@ -34,6 +34,10 @@ class Place(Protocol):
 
     def require(self) -> None:
         """Raises Problem where we may not change anything here."""
+        ...
+
+    def check(self) -> None:
+        """Raises Problem where this machine cannot do what `prepare` needs; nothing is made."""
         ...
 
     def prepare(self, report: Report) -> bool:
@@ -73,20 +77,20 @@ class LabPlace:
         if os.geteuid() != 0:
             raise Problem("needs root", where=f"inventory {self.inventory.name}", remedy="run it with sudo")
 
-    def prepare(self, report: Report) -> bool:
-        """Image, namespace, bridge, lxcfs, DNS. Raises Problem where this host cannot carry a lab."""
-        self._check()
-        image.build(self.settings.cache, report)
-        return lab_node.up(self.settings, zones(self.inventory), report)
-
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Programs, rights, loop devices, and room on the disk."""
         lacking = host.lacking()
         if lacking:
-            raise Problem("; ".join(lacking), where="this host", remedy="sudo make lab installs what can be installed")
+            raise Problem("; ".join(lacking), where="this host", remedy=f"{host.REMEDY} installs what can be installed")
+        there = next(folder for folder in self.settings.state.parents if folder.is_dir())
+        require_room(there, self.inventory.budget.free_disk)
+
+    def prepare(self, report: Report) -> bool:
+        """Image, namespace, bridge, lxcfs, DNS."""
         folder = make_folder(self.settings.state.parent)
         for ours in (folder, *([SYSTEM] if folder.is_relative_to(SYSTEM) else [])):
             ours.chmod(0o711)  # containers' roots pass through; what is private in there has modes of its own
-        require_room(folder, self.inventory.budget.free_disk)
+        return lab_node.up(self.settings, zones(self.inventory), report)
 
     def enter(self) -> None:
         """Into the lab's namespace, for this thread and those that it starts from now on."""
@@ -115,6 +119,9 @@ class ProxmoxPlace:
 
     def require(self) -> None:
         """The host itself says what we may not do."""
+
+    def check(self) -> None:
+        """The node itself is asked, once it answers: preflight."""
 
     def prepare(self, report: Report) -> bool:
         """Write the zone files: DNS is the site's, we only judge its answers."""

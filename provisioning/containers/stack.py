@@ -25,6 +25,7 @@ from provisioning.waiting import wait_until
 Report = Callable[[str], None]
 PACKAGES = ("sudo",)  # what a minimal image lacks; pinned in artifacts.toml
 AT_ONCE = 3  # containers in the making: more only wait for the disk
+BOOT = 90.0  # seconds for a container to boot
 SSHD = 30.0  # seconds until sshd answers after its container booted
 UNKNOWN_KEY = "ssh-ed25519 (made at the first up)"
 
@@ -83,18 +84,19 @@ class Stack:
     def up(self, report: Report, timeout: float) -> str:
         """Make every container what it should be. Returns what was changed, in a word; empty where nothing was.
 
-        `timeout` is for each container's start. Safe to repeat and to interrupt: each step is taken only where it
+        `timeout` is for each container to boot. Safe to repeat and to interrupt: each step is taken only where it
         lacks.
         """
         preflight.check_inventory(self.inventory)
         with self._alone():
+            self.place.check()
             public_key = self.key.ensure()
             artifacts.provide(PACKAGES, report)
             changed = ["node made"] if self.place.prepare(report) else []
             self.place.enter()
             self._refuse(preflight.examine(self.node, self.inventory), report)
             machines = self._machines(public_key)
-            changed += self._ensure(machines.values(), report)
+            changed += self._ensure(machines.values(), report, timeout)
             connection.write(self._profile(), self.state.connection)
             self.state.make_current()
             return summary(changed)
@@ -112,12 +114,12 @@ class Stack:
         if problems:
             raise problems[-1]
 
-    def _ensure(self, machines: Iterable[Machine], report: Report) -> list[str]:
+    def _ensure(self, machines: Iterable[Machine], report: Report, timeout: float = BOOT) -> list[str]:
         there = self.node.containers()
 
         def ensure(machine: Machine) -> list[str]:
             vmid = machine.wanted.vmid
-            done = machine.ensure(self.node.actual(vmid) if vmid in there else None)
+            done = machine.ensure(self.node.actual(vmid) if vmid in there else None, timeout)
             if done:
                 report(f"{machine}: {', '.join(done)}")
             return [f"{machine} {what}" for what in done]
@@ -160,7 +162,7 @@ class Stack:
         return Login(str(self.inventory.containers[name].address), self.key.private, self.host_keys.file)
 
     def status(self) -> list[Row]:
-        """Each planned container as the node tells, and whether it is what it should be."""
+        """Each planned container as the node tells; whether it is what it should be is for `plan` and the suites."""
         self.place.require()
         there = {} if self.place.unasked() else self.node.containers()
         return [self._row(wanted, there.get(wanted.vmid)) for wanted in self.wanted.values()]
@@ -247,20 +249,24 @@ class Stack:
         return self.wanted[name]
 
     def _runs(self, there: dict[int, Any], wanted: Desired) -> bool:
-        return wanted.vmid in there and there[wanted.vmid]["status"] == "running"
+        """Whether it runs. Raises Problem where the container of that number is somebody else's."""
+        seen = there.get(wanted.vmid)
+        stranger = wanted.stranger(str(seen["name"]), str(seen.get("tags", ""))) if seen else None
+        if stranger:
+            raise stranger
+        return seen is not None and seen["status"] == "running"
 
     def _shut_down(self, wanted: Desired) -> None:
         self.node.pct("shutdown", str(wanted.vmid), "--timeout", "60", "--forceStop", "1")
 
     def _check_ours(self, wanted: Desired, seen: dict[str, Any]) -> None:
-        """A container that somebody else made under this number is not ours to remove. Raises Problem."""
-        node = self.inventory.hypervisor
-        tags = str(seen.get("tags", "")).replace(",", ";").split(";")
-        if node is not None and node.tag not in tags:
+        """Only what carries our tag is ours to remove. Raises Problem."""
+        tags = str(seen.get("tags", ""))
+        if not wanted.is_ours(tags):
             raise Problem(
-                f"has not our tag {node.tag!r}, but {seen.get('tags') or 'none'}: it may be somebody else's",
+                f"has not our tag {wanted.options['tags']!r}, but {tags or 'none'}: it may be somebody else's",
                 where=str(wanted),
-                remedy=f"if it is ours: pct set {wanted.vmid} --tags {node.tag}",
+                remedy=f"if it is ours: pct set {wanted.vmid} --tags {wanted.options['tags']}",
             )
 
     def _remove(self, wanted: Desired) -> None:

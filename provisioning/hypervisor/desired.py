@@ -7,8 +7,9 @@ nameserver where none is given, and half a gibibyte of swap (facts: Proxmox, TL;
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from provisioning.hypervisor.values import property_string
+from provisioning.hypervisor.values import property_string, words
 from provisioning.inventory import Container, Hypervisor, Inventory
+from provisioning.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,20 @@ class Desired:
 
     def __str__(self) -> str:
         return f"{self.name} (CT {self.vmid})"
+
+    def is_ours(self, tags: str) -> bool:
+        """Whether a container with these tags was made by us: only such a one may be removed."""
+        return self.options["tags"] in words(tags)
+
+    def stranger(self, name: str, tags: str) -> Problem | None:
+        """The objection to a container of this number that has neither our tag nor our name: somebody else's."""
+        if self.is_ours(tags) or name == self.name:
+            return None
+        return Problem(
+            f"is called {name!r} there, with tags {tags or 'none'}: somebody else's",
+            where=str(self),
+            remedy="plan another number; or, if it is ours, give it its name or our tag",
+        )
 
     @property
     def create(self) -> list[str]:

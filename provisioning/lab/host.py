@@ -35,6 +35,7 @@ def lacking() -> list[str]:
     found = [] if os.geteuid() == 0 else ["not root: containers, mounts and namespaces need it; run it with sudo"]
     found += [f"package {name} is not installed: {REMEDY}" for name in _missing_packages()]
     found += [f"{device} is missing: load its kernel module" for device in DEVICES if not Path(device).exists()]
+    found += _loops(found)
     found += [f"no {name} cgroup controller: mount it or enable it for the root group" for name in cgroups.missing()]
     return found
 
@@ -52,6 +53,12 @@ def install(report: Callable[[str], None]) -> None:
     for unit in (unit for package in missing for unit in UNITS.get(package, ())):
         tried("systemctl", "disable", "--now", unit)  # nor at the next boot; where there is no systemd, nothing does
     report("installed")
+
+
+def _loops(found: list[str]) -> list[str]:
+    """Every container's disk takes a loop device; where more is missing, that is said first."""
+    status, _, said = (0, "", "") if found else tried("losetup", "-f")
+    return [f"no free loop device ({said.strip()}): end what holds them, see losetup -a"] if status else []
 
 
 def _missing_packages() -> list[str]:

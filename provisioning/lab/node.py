@@ -42,7 +42,7 @@ def up(settings: Settings, zones: Mapping[str, str], report: Report) -> bool:
     Containers are left as they are. Raises Problem for a host that lacks something, and for zones that named refuses.
     """
     if lacks := host.lacking():
-        raise Problem("; ".join(lacks), where="this host", remedy="see above")
+        raise Problem("; ".join(lacks), where="this host", remedy=f"{host.REMEDY} installs what can be installed")
     _check_place(settings.state)
     image.build(settings.cache, report)
     steps = [

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.requires("containers"), pytest.mark.impact("observe")]
 SKEW = 2.0  # seconds; a container has its node's clock and cannot set it
 OURS = {
     "arch", "cores", "digest", "features", "hostname", "memory", "nameserver", "net0", "onboot", "ostype", "rootfs",
-    "searchdomain", "startup", "swap", "tags", "unprivileged", "description",
+    "searchdomain", "startup", "swap", "tags", "unprivileged", "description", "lock",
 }  # fmt: skip
 
 
@@ -68,7 +68,12 @@ def test_nothing_waits_for_its_next_start(container: Planned, outside: Outside) 
 def test_it_is_configured_with_nothing_that_nobody_planned(container: Planned, outside: Outside) -> None:
     surplus = {key: value for key, value in outside.config.items() if key not in OURS}
     assert not surplus, f"{container}: configured with {surplus}, expected nothing beyond the plan"
-    assert "lock" not in outside.config, f"{container}: locked ({outside.config.get('lock')})"
+
+
+@pytest.mark.verifies("containers.settled")
+def test_nothing_holds_its_lock(container: Planned, outside: Outside) -> None:
+    held = outside.config.get("lock")
+    assert held is None, f"{container}: locked for {held}, expected no lock: see the node's tasks, then pct unlock"
 
 
 @pytest.mark.verifies("containers.settled")

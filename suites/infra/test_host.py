@@ -15,9 +15,9 @@ THIN = ("lvmthin", "zfspool", "rbd", "btrfs", "dir")  # images grow as they are 
 
 
 @pytest.mark.verifies("host.node")
-def test_it_answers_as_proxmox_8(node: Node) -> None:
-    seen = node.release().partition(".")[0]
-    assert seen == "8", f"node {node.name}: Proxmox VE {seen}, planned 8"
+def test_it_answers_as_the_planned_proxmox(node: Node, inventory: Inventory) -> None:
+    seen, planned = node.release().partition(".")[0], inventory.versions["proxmox"]
+    assert seen == planned, f"node {node.name}: Proxmox VE {seen}, planned {planned}"
 
 
 @pytest.mark.verifies("host.node")
@@ -71,8 +71,8 @@ def test_its_storage_is_thin(node: Node, inventory: Inventory) -> None:
 
 @pytest.mark.verifies("host.proxmox")
 @pytest.mark.requires("proxmox")
-def test_apparmor_confines_it(container: Planned, outside: Outside) -> None:
-    seen = outside.shell.check_output("cat /proc/%s/attr/current", str(outside.pid))
+def test_apparmor_confines_it(container: Planned, alive: Outside) -> None:
+    seen = alive.shell.check_output("cat /proc/%s/attr/current", str(alive.pid))
     assert f"lxc-{container.plan.ct}" in seen, (
         f"{container}: AppArmor profile is {seen!r}, expected lxc-{container.plan.ct}"
     )

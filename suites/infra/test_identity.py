@@ -35,9 +35,10 @@ def test_its_name_is_the_planned_one(container: Planned, inside: Host, outside: 
 
 
 @pytest.mark.verifies("containers.identity")
-def test_it_runs_debian_12(container: Planned, inside: Host) -> None:
+def test_it_runs_the_planned_debian(container: Planned, inside: Host, inventory: Inventory) -> None:
     seen = (inside.system_info.distribution, str(inside.system_info.release).partition(".")[0])
-    assert seen == ("debian", "12"), f"{container}: {' '.join(seen)}, expected debian 12"
+    expected = ("debian", inventory.versions["debian"])
+    assert seen == expected, f"{container}: {' '.join(seen)}, expected {' '.join(expected)}"
 
 
 @pytest.mark.verifies("containers.unprivileged")

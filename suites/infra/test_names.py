@@ -10,7 +10,6 @@ import pytest
 from testinfra.host import Host
 
 from fixtures.node import Planned
-from provisioning.dns import addresses
 from provisioning.inventory import Inventory
 
 pytestmark = [pytest.mark.requires("containers"), pytest.mark.impact("observe")]
@@ -20,7 +19,9 @@ TIMEOUT = 3.0
 @pytest.mark.verifies("network.names")
 def test_it_finds_every_machine_by_name_and_by_address(container: Planned, inside: Host, inventory: Inventory) -> None:
     """Of itself it would ask its own files: the others are what counts."""
-    others = {name: address for name, address in addresses(inventory).items() if name != container.name}
+    machines = {name: str(plan.address) for name, plan in inventory.containers.items()}
+    others = {"pve": str(inventory.host.address), **machines}
+    others.pop(container.name)
     asked = " ".join(f"{name}.{inventory.domain}" for name in others)
     forward = inside.check_output(f"for n in {asked}; do echo $n $(getent ahostsv4 $n | cut -d' ' -f1 | sort -u); done")
     backward = inside.check_output(f"for a in {' '.join(others.values())}; do getent hosts $a || echo $a; done")

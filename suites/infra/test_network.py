@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from ipaddress import ip_interface
 
 import pytest
 from testinfra.host import Host
@@ -57,8 +58,8 @@ def test_its_interface_is_the_configured_one(
 def test_its_only_way_out_is_the_gateway(container: Planned, inside: Host, net: Hypervisor) -> None:
     routes = json.loads(inside.check_output("ip -j -4 route show"))
     seen = sorted((route["dst"], route.get("gateway", "-"), route["dev"]) for route in routes)
-    network = str(container.plan.address).rpartition(".")[0]
-    expected = [(f"{network}.0/{net.prefix}", "-", "eth0"), ("default", str(net.gateway), "eth0")]
+    network = ip_interface(f"{container.plan.address}/{net.prefix}").network
+    expected = [(str(network), "-", "eth0"), ("default", str(net.gateway), "eth0")]
     assert seen == expected, f"{container}: routes are {seen}, expected {expected}"
 
 

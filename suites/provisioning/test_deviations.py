@@ -33,19 +33,13 @@ def test_it_is_seen_by_the_promises_that_the_registry_names(
     failed = [row for row in red.rows if row.verdict == "failed"]
     assert broken(red) == one.breaks, f"{one.name}: red are {sorted(broken(red))}, expected {sorted(one.breaks)}"
     said = "\n".join(str(row.message) for row in failed)
-    missing = [word for word in (who(lab, one), *one.names) if word not in said]
+    missing = [word for word in (*one.names, *([] if one.of_node else [named(lab, one)])) if word not in said]
     assert not missing, f"{one.name}: the failures do not say {missing}: {said}"
     done = lab.pytest(*(row.test for row in failed), "--run", str(tmp_path / "green"))
     assert done.returncode == 0, f"{one.name} was taken back, and is still seen: {done.stdout}"
 
 
-def who(lab: Lab, deviation: Deviation) -> str:
-    """What the failure must call it; a deviation of the node itself has no container to name."""
-    if deviation.container not in lab.inventory.containers or deviation.name in (
-        "unplanned-container",
-        "bridge-address",
-    ):
-        return ""
+def named(lab: Lab, deviation: Deviation) -> str:
     return f"{deviation.container} (CT {lab.inventory.containers[deviation.container].ct})"
 
 

@@ -1,6 +1,7 @@
 """What can be wrong with a lab or a Proxmox host: one line, the right exit code, and nothing was changed."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,29 @@ def test_a_wrong_inventory_is_one_line_before_anything_is_made(make_lab: MakeLab
     said = complaint(lab, "up")
     assert not [word for word in says if word not in said], f"{wrong}: {said}"
     assert not list(lab.node_state.glob("lxc/*.conf")), f"{wrong}: containers were made"
+
+
+def test_a_machine_without_lxc_is_told_what_it_lacks_and_how_to_get_it(make_lab: MakeLab) -> None:
+    lab = make_lab("")
+    done = lab.stack.command("up", PATH="/nonexistent")
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
+    assert "package lxc is not installed" in done.stderr and "sudo make lab" in done.stderr, done.stderr
+    assert not lab.node_state.exists(), "something was made"
+
+
+def test_without_a_free_loop_device_it_says_so_and_leaves_nothing_half_made(make_lab: MakeLab) -> None:
+    """In a mount namespace whose /dev has no loop device left."""
+    lab = make_lab("")
+    up = shlex.join([sys.executable, "-m", "provisioning", "up", "--inventory", lab.stack.inventory])
+    hidden = "mount --make-rprivate /; for d in /dev/loop*; do mount --bind /dev/null $d; done"
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f"{hidden}; exec {up}"], cwd=CHECKOUT, env=lab.stack.environment(),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 3 and "loop" in last and "Traceback" not in done.stderr, done.stderr
+    assert not list(lab.node_state.glob("images/*")), "half an image was left"
+    assert not list(lab.node_state.glob("lxc/*.conf")), "half a container was left"
 
 
 def test_a_namespace_of_somebody_else_is_left_alone(make_lab: MakeLab) -> None:

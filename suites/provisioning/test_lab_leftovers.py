@@ -11,6 +11,7 @@ import pytest
 from fixtures.bare_node import CGROUP, VMID, ZONE, Node, booted
 from provisioning.lab import node
 from provisioning.lab.settings import Settings
+from provisioning.problem import Problem
 from provisioning.waiting import wait_until
 
 pytestmark = [
@@ -29,6 +30,15 @@ def test_without_its_namespace_a_node_says_so_and_does_nothing(make_bare_lab: An
     done = subprocess.run(call, capture_output=True, text=True, cwd=node.CHECKOUT, check=False)
     assert done.returncode != 0
     assert done.stderr == f"network namespace {settings.netns}: does not exist; bring the lab up first\n"
+
+
+def test_a_link_that_has_the_bridges_name_and_is_none_is_left_alone(make_bare_lab: Any) -> None:
+    settings = make_bare_lab()
+    node.up(settings, {"lab.test": ZONE}, print)
+    for words in (("del", "vmbr0"), ("add", "vmbr0", "type", "veth")):
+        subprocess.run(["ip", "-n", settings.netns, "link", *words], check=True)
+    with pytest.raises(Problem, match=r"vmbr0 in network namespace .* is there, and is no bridge"):
+        node.up(settings, {"lab.test": ZONE}, print)
 
 
 def test_a_killed_init_leaves_no_mount_and_the_container_starts_again(lab: Node) -> None:

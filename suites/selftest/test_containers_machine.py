@@ -199,11 +199,12 @@ def test_a_container_has_booted_when_systemd_is_done_well_or_not(state: str) -> 
 
 
 @pytest.mark.parametrize("state", ["starting\n", "offline\n", ""])
-def test_a_container_that_never_boots_is_one_line(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provisioning.containers.machine.BOOT", 0.0)
+def test_a_container_that_never_boots_is_one_line(state: str) -> None:
     node = FakeNode(CONFIG, running=False)
     node.booting = state
-    line = refused(node)
+    with pytest.raises(Problem) as caught:
+        machine(node).ensure(node.actual(109), timeout=0)
+    line = str(caught.value)
     assert "does not boot: systemctl is-system-running: not within 0 s" in line and "pct console 109" in line, line
 
 
@@ -263,3 +264,19 @@ def test_files_are_packed_by_their_names_alone(tmp_path: Path) -> None:
     (tmp_path / "deep/a.deb").write_bytes(b"content")
     assert unpacked(packed([tmp_path / "deep/a.deb"])) == {"a.deb": b"content"}
     assert unpacked(packed([])) == {}
+
+
+def test_somebody_else_s_container_of_that_number_is_left_alone() -> None:
+    node = FakeNode({**CONFIG, "hostname": "nextcloud", "tags": "family"})
+    line = refused(node)
+    assert "kafka (CT 109): is called 'nextcloud' there, with tags family: somebody else's" in line, line
+    assert machine(node).plan(node.actual(109)) == [line.partition(": ")[2]]
+
+
+@pytest.mark.parametrize(("name", "tags"), [("kafka", "family"), ("renamed", "datalake;other"), ("kafka", "")])
+def test_a_container_with_our_name_or_our_tag_is_taken_for_ours(name: str, tags: str) -> None:
+    assert WANTED.stranger(name, tags) is None
+
+
+def test_only_our_tag_lets_a_container_be_removed() -> None:
+    assert WANTED.is_ours("other;datalake") and not WANTED.is_ours("other") and not WANTED.is_ours("datalake2")

@@ -114,7 +114,8 @@ def test_the_plan_has_the_versions_the_domain_and_the_key_as_designed() -> None:
         "proxmox-host",
         "scripts/key/ct_datalake_id_ed25519",
     )
-    assert plan.versions == {"python": "3.11", "spark": "4.0.1", "iceberg": "1.10.0", "hive": "2.3.10"}
+    software = {"python": "3.11", "spark": "4.0.1", "iceberg": "1.10.0", "hive": "2.3.10"}
+    assert plan.versions == {**software, "proxmox": "8", "debian": "12"}
 
 
 def test_the_plan_is_on_paper_and_declares_no_service() -> None:
