@@ -19,7 +19,8 @@ from provisioning.problem import Exit, Problem
 from provisioning.services import client_secrets
 from provisioning.state import State, give_back
 from provisioning.status import table
-from provisioning.sweep import Leftover, Sweeper, old_folders, remove_folder
+from provisioning.sweep import Decision, Leftover, Sweeper
+from provisioning.temporary import old_folders, old_labs, remove_folder, remove_lab
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -180,11 +181,11 @@ def _sweep(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
         raise Problem(
             "has impact 'observe': nothing may be removed", where=inventory.name, remedy="--dry-run", code=Exit.USAGE
         )
-    sweeper = Sweeper(_profile(inventory, arguments))
+    sweeper = Sweeper(_profile(inventory, arguments)) if inventory.services else None
     if not arguments.dry_run and not arguments.yes and not sys.stdin.isatty():
         print("sweep: not asked on a terminal: say --yes", file=sys.stderr)
         return Exit.USAGE
-    decision, (folders, used) = sweeper.survey(), old_folders()
+    decision, (folders, used) = sweeper.survey() if sweeper else Decision(), old_folders()
     for line in (*decision.kept, *used):
         print(f"kept {line}", file=sys.stderr)
     if arguments.dry_run or not arguments.yes:
@@ -201,16 +202,20 @@ def _sweep(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
     return Exit.DONE
 
 
-def _described(sweeper: Sweeper, leftovers: Iterable[Leftover], folders: Iterable[Path]) -> Iterator[str]:
-    for leftover in leftovers:
-        yield from sweeper.describe(leftover)
+def _described(sweeper: Sweeper | None, leftovers: Iterable[Leftover], folders: Iterable[Path]) -> Iterator[str]:
+    if sweeper is not None:
+        for leftover in leftovers:
+            yield from sweeper.describe(leftover)
     yield from (f"folder {folder}" for folder in folders)
+    yield from (f"lab {lab}" for lab in old_labs())
 
 
-def _removed(sweeper: Sweeper, leftovers: Iterable[Leftover], folders: Iterable[Path]) -> Iterator[str]:
-    for leftover in leftovers:
-        yield from sweeper.remove(leftover)
+def _removed(sweeper: Sweeper | None, leftovers: Iterable[Leftover], folders: Iterable[Path]) -> Iterator[str]:
+    if sweeper is not None:
+        for leftover in leftovers:
+            yield from sweeper.remove(leftover)
     yield from (remove_folder(folder) for folder in folders)
+    yield from (remove_lab(lab) for lab in old_labs())
 
 
 def _say(verb: str, things: Iterable[str]) -> int:

@@ -4,17 +4,11 @@
 `spark_jobs/restore.py` give the names; a selftest holds them and the expressions here together.
 """
 
-import os
 import re
-import shutil
-import stat
-import tempfile
-import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,18 +24,15 @@ from thrift.transport.TTransport import TBufferedTransport
 
 from provisioning.connection import Connection
 from provisioning.health import examine
-from provisioning.local.supervision import marked
 from provisioning.problem import Exit, Problem
 from provisioning.services import first_line
 from provisioning.services.minio import client_for
 
 TIMEOUT = 60  # seconds: of one answer
-DAY = 24 * 3600
 NAMESPACE = re.compile(r"t_([0-9a-f]{8})_(?:(?:main|gw[0-9]+)_[0-9]+|planted)", re.ASCII)  # run, worker, number
 BACKUPS = re.compile(r"tests/([0-9a-f]{8})/", re.ASCII)
 DRAFT = re.compile(r"(\w+)__restoring_([0-9a-f]{8})", re.ASCII)
 PLACE_OF_DRAFT = re.compile(r"(\w+)-([0-9a-f]{8})", re.ASCII)
-FOLDER = re.compile(r"datalake-(?:stack|code|oracle)-[a-z0-9_]{8}", re.ASCII)
 
 Tables = Mapping[str, str]  # name in a namespace -> recorded location, "" where there is none
 
@@ -293,36 +284,3 @@ def _told(where: str) -> Iterator[None]:
     except (TException, MinioException, urllib3.exceptions.HTTPError) as error:
         what = f"{type(error).__name__}: {first_line(getattr(error, 'message', None) or error)}"
         raise Problem(what, where=where, remedy="see `status`, then sweep again") from None
-
-
-def old_folders(now: float | None = None) -> tuple[list[Path], list[str]]:
-    """Temporary folders of killed runs: (those that may go, lines on those that are kept since something runs there).
-
-    Ours by name, this user's, and nothing in them younger than a day.
-    """
-    before = (time.time() if now is None else now) - DAY
-    found = [path for path in sorted(Path(tempfile.gettempdir()).iterdir()) if is_old_folder(path, before, os.getuid())]
-    used = {path for path in found if any(marked(state) for state in path.iterdir() if state.is_dir())}
-    kept = [
-        f"folder {path}: a lakehouse runs there; DATALAKE_STATE={path} python -m provisioning down" for path in used
-    ]
-    return [path for path in found if path not in used], kept
-
-
-def is_old_folder(path: Path, before: float, owner: int) -> bool:
-    """Whether it is ours by name, a folder of this owner, and nothing in it has changed since `before`."""
-    if not FOLDER.fullmatch(path.name):
-        return False
-    try:
-        about = path.lstat()
-        if not stat.S_ISDIR(about.st_mode) or about.st_uid != owner or about.st_mtime >= before:
-            return False
-        return all(inner.lstat().st_mtime < before for inner in path.rglob("*"))
-    except OSError:  # it goes while we look: someone uses it
-        return False
-
-
-def remove_folder(path: Path) -> str:
-    """Remove a folder; the line that says so."""
-    shutil.rmtree(path)
-    return f"folder {path}"

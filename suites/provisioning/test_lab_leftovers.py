@@ -12,6 +12,7 @@ from fixtures.bare_node import CGROUP, VMID, ZONE, Node, booted
 from provisioning.lab import node
 from provisioning.lab.settings import Settings
 from provisioning.problem import Problem
+from provisioning.temporary import remove_lab
 from provisioning.waiting import wait_until
 
 pytestmark = [
@@ -70,6 +71,14 @@ def test_what_a_lab_would_leave_is_found_and_destroyed(make_bare_lab: Any) -> No
     planted.wait(timeout=10)
     assert node.leftovers(settings) == []
     assert not node.destroy(replace(settings)), "there was nothing left to destroy"
+
+
+def test_a_lab_that_a_killed_run_left_is_swept_with_all_that_runs_in_it(make_bare_lab: Any) -> None:
+    settings = make_bare_lab()
+    node.up(settings, {"lab.test": ZONE}, print)
+    assert [line for line in node.leftovers(settings) if "process" in line], "nothing runs in it"
+    assert remove_lab(settings.state.parent) == f"lab {settings.state.parent}"
+    assert node.leftovers(settings) == [] and not settings.state.parent.exists()
 
 
 def plant(settings: Settings) -> "subprocess.Popen[bytes]":

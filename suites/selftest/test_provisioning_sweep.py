@@ -13,7 +13,7 @@ from thrift.transport.TTransport import TTransportException
 
 from fixtures import leftovers, tables
 from provisioning import __main__ as cli
-from provisioning import secrets, sweep
+from provisioning import secrets, sweep, temporary
 from provisioning.problem import Problem
 from provisioning.secrets import variable
 from provisioning.services import SERVICES, client_secrets
@@ -65,6 +65,7 @@ def lakehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lakehouse:
     monkeypatch.setattr(secrets.required, "__defaults__", (tmp_path / ".env",))
     monkeypatch.setenv("DATALAKE_STATE", str(tmp_path / "state"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(temporary, "LABS", tmp_path / "labs")
     for name in client_secrets(SERVICES):
         monkeypatch.setenv(variable(name), "secret")
     return there
@@ -196,17 +197,17 @@ def test_an_old_folder_of_ours_goes_and_one_in_use_does_not(tmp_path: Path, name
     (tmp_path / name).mkdir()
     (tmp_path / name / "file").touch()
     os.utime(tmp_path / name, (1, 1))
-    assert not sweep.is_old_folder(tmp_path / name, 1000, os.getuid()), "a file in it is young"
+    assert not temporary.is_old_folder(tmp_path / name, 1000, os.getuid()), "a file in it is young"
     os.utime(tmp_path / name / "file", (1, 1))
-    assert sweep.is_old_folder(tmp_path / name, 1000, os.getuid())
-    assert not sweep.is_old_folder(tmp_path / name, 1000, os.getuid() + 1), "it is another user's"
+    assert temporary.is_old_folder(tmp_path / name, 1000, os.getuid())
+    assert not temporary.is_old_folder(tmp_path / name, 1000, os.getuid() + 1), "it is another user's"
 
 
 @pytest.mark.parametrize("name", ["datalake-stack-", "datalake-0-2e274574d043", "datalake-stack-mine-2026", "mine"])
 def test_an_old_folder_of_another_name_stays(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     os.utime(tmp_path / name, (1, 1))
-    assert not sweep.is_old_folder(tmp_path / name, 1000, os.getuid())
+    assert not temporary.is_old_folder(tmp_path / name, 1000, os.getuid())
 
 
 def test_a_link_and_a_file_of_our_name_stay(tmp_path: Path) -> None:
@@ -214,7 +215,7 @@ def test_a_link_and_a_file_of_our_name_stay(tmp_path: Path) -> None:
     (tmp_path / "datalake-code-ijklmnop").touch()
     late = 2**40
     for path in tmp_path.iterdir():
-        assert not sweep.is_old_folder(path, late, os.getuid()), path
+        assert not temporary.is_old_folder(path, late, os.getuid()), path
 
 
 def test_nothing_goes_without_a_terminal_and_without_a_yes(run: Run, lakehouse: Lakehouse) -> None:
@@ -288,3 +289,13 @@ def test_help_says_that_runs_lose_their_tables(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         cli.main(["sweep", "--help"])
     assert "STILL GOING" in capsys.readouterr().out
+
+
+def test_a_throw_away_lab_is_old_after_a_day_and_only_to_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(temporary, "LABS", tmp_path)
+    for name in ("datalake-lab-abc", "datalake-laboratory", "other"):
+        (tmp_path / name).mkdir()
+    made = (tmp_path / "datalake-lab-abc").stat().st_mtime
+    for user, now, seen in ((0, made + 90_000, ["datalake-lab-abc"]), (0, made + 3600, []), (1000, made + 90_000, [])):
+        monkeypatch.setattr("os.geteuid", lambda user=user: user)
+        assert [path.name for path in temporary.old_labs(now)] == seen, f"user {user}"
