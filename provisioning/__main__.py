@@ -1,6 +1,7 @@
 """Build a lakehouse and look after it. `python -m provisioning --help` lists the commands."""
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -33,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Problem as problem:
         print(f"provisioning {arguments.command}: {problem}", file=sys.stderr)
         return int(problem.code)
+    except BrokenPipeError:  # who read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.DONE)
     except OSError as error:  # a disk that is full, a folder that may not be written, wherever it was met
         where = error.filename or "this machine"
         print(f"provisioning {arguments.command}: {where}: {error.strerror or error}", file=sys.stderr)
@@ -122,6 +126,7 @@ def _reset(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
             remedy="give --inventory lab or proxmox", code=Exit.USAGE,
         )  # fmt: skip
     stack = ContainerStack(inventory, arguments.inventory)
+    stack.require(arguments.name)
     if not arguments.yes and not _confirmed("reset", f"Make {arguments.name} anew, with all that it holds gone?"):
         print("kept", file=sys.stderr)
         return Exit.USAGE

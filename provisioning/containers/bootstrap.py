@@ -86,6 +86,7 @@ class Bootstrap:
         return f"""\
 printf 'user\\t%s\\n' "$(getent passwd {USER} | cut -d: -f6-7) $(passwd -S {USER} 2>/dev/null | cut -d' ' -f2)"
 printf 'home\\t%s\\n' "$(stat -c '%a %U' {HOME} {HOME}/.ssh 2>/dev/null | tr '\\n' ' ')"
+printf 'sshd\\t%s\\n' "$(systemctl is-active ssh 2>/dev/null) $(systemctl is-enabled ssh 2>/dev/null)"
 printf 'root keys\\t%s\\n' "$([ -s {ROOT_KEYS} ] && echo some || echo none)"
 for package in {shlex.join(self.packages)}; do
     printf 'package %s\\t%s\\n' $package "$(dpkg-query -W -f '${{db:Status-Status}} ${{Version}}' $package 2>/dev/null)"
@@ -102,6 +103,7 @@ done 2>/dev/null
         return {
             "user": f"{HOME}:/bin/bash L",
             "home": f"700 {USER} 700 {USER}",
+            "sshd": "active enabled",
             "root keys": "none",
             **{f"package {name}": f"installed {version}" for name, version in self.packages.items()},
             **{f"file {file.path}": file.facts for file in self.files},
@@ -130,6 +132,8 @@ done 2>/dev/null
             yield f"visudo -cqf {SUDOERS_FILE}"
         if f"file {SSHD_FILE}" in missing:
             yield "mkdir -p /run/sshd; sshd -t; systemctl restart ssh"
+        if "sshd" in missing:
+            yield "systemctl enable --quiet ssh; systemctl restart ssh"
         if any(f"file {CA_FOLDER}/{name}" in missing for name in self.certificates):
             yield "update-ca-certificates >&2"
 

@@ -70,7 +70,7 @@ class LabPlace:
         if os.geteuid() != 0:
             return "the lab's node answers to root only"
         made = namespace.exists(self.settings.netns) and (self.settings.state / "bin" / "pct").exists()
-        return None if made else "there is no lab yet"
+        return None if made else f"there is no lab {self.inventory.name!r} yet (in {self.settings.state})"
 
     def require(self) -> None:
         """Only root makes namespaces and mounts."""

@@ -1,6 +1,7 @@
 """The planned machines as a whole: plan, up, status, down, destroy, reset, and one container at a time."""
 
 import shlex
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -74,7 +75,8 @@ class Stack:
             seen = actual.get(machine.wanted.vmid)
             refusal = machine.refusal(seen) if seen else None
             lines += [f"# {refusal}"] if refusal else map(shlex.join, machine.steps(seen))
-        return lines
+        inside = f"the user datalake with the one key, sshd's and sudo's rules, {', '.join(PACKAGES)}"
+        return [*lines, f"# up then sets inside each, by pct exec: {inside}"] if lines else []
 
     def _actual(self) -> dict[int, Actual]:
         """Every planned container that is there."""
@@ -92,7 +94,9 @@ class Stack:
             self.place.check()
             public_key = self.key.ensure()
             artifacts.provide(PACKAGES, report)
-            changed = ["node made"] if self.place.prepare(report) else []
+            changed = ["node"] if self.place.prepare(report) else []
+            if changed:
+                report("node: brought up to date")
             self.place.enter()
             self._refuse(preflight.examine(self.node, self.inventory), report)
             machines = self._machines(public_key)
@@ -155,7 +159,11 @@ class Stack:
             wait_until(lambda: login.run("true").returncode == 0, SSHD, "ssh as datalake")
         except TimeoutError as error:
             said = login.run("true").stderr.strip()
-            raise Problem(f"cannot be logged in to: {said or error}", where=str(wanted), remedy="`reset` it") from None
+            raise Problem(
+                f"cannot be logged in to: {said or error}",
+                where=str(wanted),
+                remedy=f"`up` mends sshd; or look inside: pct exec {wanted.vmid} -- systemctl status ssh",
+            ) from None
 
     def login(self, name: str) -> Login:
         """The way in to a container, for people and tests."""
@@ -164,14 +172,21 @@ class Stack:
     def status(self) -> list[Row]:
         """Each planned container as the node tells; whether it is what it should be is for `plan` and the suites."""
         self.place.require()
-        there = {} if self.place.unasked() else self.node.containers()
-        return [self._row(wanted, there.get(wanted.vmid)) for wanted in self.wanted.values()]
+        if self.place.unasked():
+            return [self._row(wanted, None) for wanted in self.wanted.values()]
+        self.place.enter()
+        there = self.node.containers()
+        with ThreadPoolExecutor(len(self.wanted)) as pool:
+            return list(pool.map(lambda wanted: self._row(wanted, there.get(wanted.vmid)), self.wanted.values()))
 
     def _row(self, wanted: Desired, seen: dict[str, Any] | None) -> Row:
         address = str(self.inventory.containers[wanted.name].address)
         if seen is None:
             return Row(wanted.name, "absent", None, None, None, address, "python -m provisioning up makes it")
         runs = seen["status"] == "running"
+        advice = None if runs else f"python -m provisioning start {wanted.name}"
+        if runs and not opens(address):
+            advice = "nobody opens at its ssh port: python -m provisioning up mends sshd; then pytest suites/infra"
         return Row(
             wanted.name,
             str(seen["status"]),
@@ -179,7 +194,7 @@ class Stack:
             int(seen["mem"]) if runs else None,
             float(seen["uptime"]) if runs else None,
             address,
-            None if runs else f"python -m provisioning start {wanted.name}",
+            advice,
         )
 
     def down(self) -> bool:
@@ -239,11 +254,15 @@ class Stack:
             if self._runs(self.node.containers(), wanted):
                 self._shut_down(wanted)
 
-    def _container(self, name: str) -> Desired:
+    def require(self, name: str) -> None:
+        """Raises Problem where no such container is planned."""
         if name not in self.wanted:
             raise Problem(
                 "is not planned", where=f"container {name}", remedy=f"one of: {', '.join(self.wanted)}", code=Exit.USAGE
             )
+
+    def _container(self, name: str) -> Desired:
+        self.require(name)
         if self.place.unasked():
             raise Problem("is down", where=self.inventory.name, remedy="run `python -m provisioning up`")
         return self.wanted[name]
@@ -285,6 +304,15 @@ class Stack:
         )
         debs = tuple(artifacts.where(PACKAGES).values())
         return {name: Machine(wanted, self.node, ready, debs) for name, wanted in self.wanted.items()}
+
+
+def opens(address: str) -> bool:
+    """Whether somebody opens at the ssh port."""
+    try:
+        socket.create_connection((address, 22), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def summary(changed: list[str]) -> str:

@@ -32,6 +32,8 @@ from provisioning.waiting import wait_until
 
 Report = Callable[[str], None]
 FOLDERS = ("bin", "ct", "images", "log", "lxc", "run")
+LIBRARY = "lib"
+NEEDED = ("__init__", "problem", "waiting", "files", "sizes", "tools")  # of ours, beside the lab itself
 CHECKOUT = Path(__file__).parents[2]
 SHUTDOWN = PATIENCE = 30
 
@@ -48,6 +50,7 @@ def up(settings: Settings, zones: Mapping[str, str], report: Report) -> bool:
     steps = [
         _folders(settings),
         settings.write(),
+        _code(settings),
         _wrappers(settings),
         subids.add(settings.state / "run" / "subids"),
         inotify.raise_limit(),
@@ -79,10 +82,25 @@ def _folders(settings: Settings) -> bool:
     return bool(missing)
 
 
+def _code(settings: Settings) -> bool:
+    """The node's own copy of what answers: it outlives the checkout that it was brought up from."""
+    library, changed = settings.state / LIBRARY, False
+    for source in (*(CHECKOUT / "provisioning" / f"{name}.py" for name in NEEDED), *Path(__file__).parent.glob("*.py")):
+        copy = library / source.relative_to(CHECKOUT)
+        if not copy.exists() or copy.read_bytes() != source.read_bytes():
+            copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            draft = copy.with_suffix(".draft")
+            draft.write_bytes(source.read_bytes())
+            draft.replace(copy)
+            changed = True
+    return changed
+
+
 def _wrappers(settings: Settings) -> bool:
     """The commands of the node. `-S` spares the site-packages: the lab needs none, and they cost time."""
-    python, checkout = shlex.quote(sys.executable), shlex.quote(str(CHECKOUT))
-    call = f"PYTHONPATH={checkout} exec {python} -S -m provisioning.lab {settings.state}"
+    # The interpreter behind the virtual environment, which may be gone before the lab is.
+    python, library = shlex.quote(getattr(sys, "_base_executable", sys.executable)), settings.state / LIBRARY
+    call = f"PYTHONPATH={library} exec {python} -S -m provisioning.lab {settings.state}"
     texts = {
         "pct": f'{call} pct "$@"',
         "pvesh": f'{call} pvesh "$@"',

@@ -22,6 +22,7 @@ def test_it_is_seen_by_the_promises_that_the_registry_names(
     running_lab: Lab, deviation: Deviation, tmp_path: Path
 ) -> None:
     lab, one = running_lab, deviation
+    assert one.breaks, f"{one.name}: no promise of provisioning/promises.toml names it among its faults"
     lab.shell(one.container, one.on, one.seed)
     try:
         confirmed = lab.shell(one.container, one.on, one.seen)

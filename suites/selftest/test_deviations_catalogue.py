@@ -131,3 +131,23 @@ def test_an_entry_with_a_key_too_few_or_too_many_is_refused(
     monkeypatch.setattr("fixtures.deviations.CATALOGUE", tmp_path / "deviations.toml")
     with pytest.raises(TypeError, match=r"seen|colour"):
         catalogue.__wrapped__()
+
+
+def unmarked(source: str) -> list[str]:
+    """Tests of a module that say of no promise that they prove it, neither themselves nor by their module."""
+    tree = ast.parse(source)
+    whole = any("pytest.mark.verifies" in ast.unparse(node) for node in tree.body if isinstance(node, ast.Assign))
+    tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    marked = [node for node in tests if any("mark.verifies" in ast.unparse(mark) for mark in node.decorator_list)]
+    return [] if whole else [node.name for node in tests if node not in marked]
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parents[1] / "infra").glob("test_*.py")), ids=lambda file: file.stem
+)
+def test_every_check_of_the_infrastructure_proves_a_promise(file: Path) -> None:
+    assert unmarked(file.read_text(encoding="utf-8")) == [], f"{file.name}: add @pytest.mark.verifies(...) to these"
+
+
+def test_a_check_that_proves_nothing_is_found() -> None:
+    assert unmarked("def test_a(): ...\n\n@pytest.mark.verifies('x')\ndef test_b(): ...\n") == ["test_a"]
