@@ -73,9 +73,9 @@ class Node:
         """Run `pct …`. Raises Problem with its complaint where it fails."""
         return self._done(["pct", *words], stdin)
 
-    def execute(self, vmid: int, argv: Sequence[str], stdin: bytes = b"") -> Result:
-        """Run a command inside, as its root; a failure of the command is a Result."""
-        return self.transport.run(inside(vmid, argv), stdin)
+    def execute(self, vmid: int, argv: Sequence[str], stdin: bytes = b"", timeout: float = 600) -> Result:
+        """Run a command inside, as its root; a failure of the command is a Result. Problem after `timeout` seconds."""
+        return self.transport.run(inside(vmid, argv), stdin, timeout)
 
     def _done(self, argv: Sequence[str], stdin: bytes = b"") -> Result:
         result = self.transport.run(argv, stdin)

@@ -26,7 +26,17 @@ def test_the_bridge_has_the_planned_address(on_node: Host, inventory: Inventory)
     links = json.loads(on_node.check_output("ip -j -4 addr show dev %s", inventory.hypervisor.bridge))
     seen = {f"{entry['local']}/{entry['prefixlen']}" for link in links for entry in link["addr_info"]}
     expected = f"{inventory.host.address}/{inventory.hypervisor.prefix}"
-    assert expected in seen, f"{inventory.hypervisor.bridge} has {sorted(seen)}, expected {expected}"
+    surplus = seen - {expected, f"{inventory.hypervisor.gateway}/{inventory.hypervisor.prefix}"}
+    assert expected in seen and not surplus, (
+        f"{inventory.hypervisor.bridge} has {sorted(seen)}, expected {expected}, at most the gateway's beside it"
+    )
+
+
+@pytest.mark.verifies("network.closed")
+@pytest.mark.requires("isolated")
+def test_it_forwards_nothing(on_node: Host) -> None:
+    seen = on_node.check_output("sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding").split()
+    assert seen == ["0", "0"], f"the node forwards (IPv4, IPv6: {seen}), expected ['0', '0']"
 
 
 @pytest.mark.verifies("host.node")

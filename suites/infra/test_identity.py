@@ -56,7 +56,6 @@ def test_its_root_is_nobody_on_the_node(container: Planned, inside: Host, outsid
     ("what", "command"),
     [
         ("machine-id", "cat /etc/machine-id"),
-        ("ssh host key", "cut -d' ' -f2 /etc/ssh/ssh_host_ed25519_key.pub"),
         ("MAC address", "cat /sys/class/net/eth0/address"),
         ("name", "hostname"),
     ],
@@ -66,6 +65,15 @@ def test_no_two_containers_share(everyone: Mapping[str, Host], what: str, comman
     times = Counter(seen.values())
     shared = {name: value for name, value in seen.items() if times[value] > 1 or not value}
     assert not shared, f"{what} is not each container's own: {shared}"
+
+
+@pytest.mark.verifies("containers.unique")
+def test_no_two_containers_share_a_host_key(everyone: Mapping[str, Host]) -> None:
+    read = "cut -d' ' -f2 /etc/ssh/ssh_host_*_key.pub"
+    seen = [(key, name) for name, host in everyone.items() for key in host.check_output(read).split()]
+    times = Counter(key for key, _ in seen)
+    shared = [f"{name} has {key[-16:]}" for key, name in seen if times[key] > 1]
+    assert len(seen) >= len(everyone) and not shared, f"ssh host key is not each container's own: {shared}"
 
 
 @pytest.mark.verifies("containers.unique")

@@ -66,10 +66,18 @@ def test_it_may_use_the_planned_cores(container: Planned, inside: Host, outside:
     )
 
 
+@pytest.mark.verifies("containers.cores")
+def test_nothing_else_limits_its_time(container: Planned, alive: Outside) -> None:
+    seen = alive.limit("cpu", "cpu.cfs_quota_us", "cpu.max").split()[0]
+    assert seen in ("-1", "max"), f"{container}: its quota of CPU time is {seen}, expected none"
+
+
 @pytest.mark.verifies("containers.disk")
 def test_its_disk_is_configured_as_planned(container: Planned, outside: Outside) -> None:
-    size = dict(part.partition("=")[::2] for part in str(outside.config["rootfs"]).split(","))["size"]
-    assert size == f"{container.plan.disk_gib}G", f"{container}: rootfs is {size}, expected {container.plan.disk_gib}G"
+    volume, *rest = str(outside.config["rootfs"]).split(",")
+    assert rest == [f"size={container.plan.disk_gib}G"], (
+        f"{container}: rootfs is {volume} with {rest}, expected size={container.plan.disk_gib}G and no more"
+    )
 
 
 @pytest.mark.verifies("containers.disk")
@@ -83,8 +91,13 @@ def test_its_disk_is_as_large_as_planned(container: Planned, inside: Host) -> No
 
 @pytest.mark.verifies("containers.room")
 def test_its_disk_has_room(container: Planned, inside: Host) -> None:
-    free, total = (int(n) for n in inside.check_output("stat -f -c '%a %b' /").split())
-    assert free / total >= 0.1, f"{container}: {free / total:.0%} of its disk is free, expected 10 % or more"
+    blocks, of_blocks, inodes, of_inodes = map(int, inside.check_output("stat -f -c '%a %b %d %c' /").split())
+    left = (blocks / of_blocks, inodes / of_inodes)
+    assert min(left) >= 0.1, (
+        f"{container}: {left[0]:.0%} of its disk is free, {left[1]:.0%} of its inodes; expected 10 % or more"
+    )
+    options = inside.check_output("findmnt -no OPTIONS /").split(",")
+    assert "rw" in options, f"{container}: its root is mounted {options[0]}, expected rw"
 
 
 @pytest.mark.verifies("containers.disk")

@@ -32,6 +32,17 @@ def test_it_finds_every_machine_by_name_and_by_address(container: Planned, insid
     assert others and not wrong, f"{container}: names resolve as {', '.join(wrong)}"
 
 
+@pytest.mark.verifies("network.names")
+def test_short_names_and_its_own_are_the_planned_addresses(
+    container: Planned, inside: Host, containers: list[Planned]
+) -> None:
+    ask = "; ".join(f"echo {one.name} $(getent ahostsv4 {one.name} | cut -d' ' -f1 | sort -u)" for one in containers)
+    seen = inside.check_output(ask).splitlines()
+    expected = [f"{one.name} {one.plan.address}" for one in containers]
+    wrong = [f"{line!r} (expected {right!r})" for line, right in zip(seen, expected, strict=True) if line != right]
+    assert containers and not wrong, f"{container}: short names resolve as {', '.join(wrong)}"
+
+
 @pytest.mark.verifies("network.resolver")
 def test_it_asks_the_planned_server_in_the_planned_domain(
     container: Planned, inside: Host, inventory: Inventory
@@ -55,7 +66,10 @@ def test_names_of_the_zone_are_not_left_to_multicast(container: Planned, inside:
 def ask(inventory: Inventory, name: str, kind: str) -> dns.message.Message:
     """One question to the planned server, without a wish for recursion."""
     query = dns.message.make_query(name, kind, flags=0)
-    return dns.query.udp(query, str(inventory.host.address), timeout=TIMEOUT)
+    try:
+        return dns.query.udp(query, str(inventory.host.address), timeout=TIMEOUT)
+    except dns.exception.DNSException as error:
+        pytest.fail(f"the name server {inventory.host.address} does not say {kind} of {name}: {error}", pytrace=False)
 
 
 @pytest.mark.verifies("network.names")
@@ -68,6 +82,8 @@ def test_the_server_has_authority_for_each_name(container: Planned, in_network: 
     seen = [str(record) for answer in (forward, backward) for rrset in answer.answer for record in rrset]
     assert seen == [address, name], f"{container}: the server says {seen}, expected {[address, name]}"
     assert forward.flags & backward.flags & dns.flags.AA, f"{container}: the server answers without authority"
+    surplus = [str(rrset) for rrset in ask(inventory, name, "AAAA").answer]
+    assert not surplus, f"{container}: the server says {surplus}, expected no other address"
 
 
 @pytest.mark.verifies("network.names")

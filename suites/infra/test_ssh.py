@@ -25,16 +25,23 @@ ANY_HOST = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null")
 
 
 @cache
-def effective(host: Host, user: str) -> Mapping[str, str]:
-    """What sshd would do for this user: its files decide nothing by themselves."""
-    lines = host.check_output("mkdir -p /run/sshd; sshd -T -C user=%s,host=peer,addr=192.168.4.1", user).splitlines()
-    return {key: value for key, _, value in (line.partition(" ") for line in lines)}
+def effective(host: Host, user: str, comes_from: str) -> Mapping[str, tuple[str, ...]]:
+    """What sshd's files would have it do for this user from there: each setting with all its values."""
+    command = "mkdir -p /run/sshd; sshd -T -C user=%s,host=peer,addr=%s"
+    lines = [line.partition(" ") for line in host.check_output(command, user, comes_from).splitlines()]
+    return {key: tuple(value for name, _, value in lines if name == key) for key, _, _ in lines}
+
+
+def everywhere(inventory: Inventory, container: Planned) -> list[str]:
+    """From where somebody may come: the host, the container itself, and far away."""
+    return [str(inventory.host.address), str(container.plan.address), "203.0.113.7"]
 
 
 @pytest.mark.verifies("security.no-root-ssh")
-def test_sshd_lets_no_root_in(container: Planned, inside: Host) -> None:
-    seen = effective(inside, "root")["permitrootlogin"]
-    assert seen == "no", f"{container}: sshd's PermitRootLogin is {seen}, expected no"
+def test_sshd_lets_no_root_in(container: Planned, inside: Host, inventory: Inventory) -> None:
+    seen = {place: effective(inside, "root", place)["permitrootlogin"] for place in everywhere(inventory, container)}
+    wrong = {place: value for place, value in seen.items() if value != ("no",)}
+    assert seen and not wrong, f"{container}: sshd's PermitRootLogin is {wrong}, expected no from everywhere"
 
 
 @pytest.mark.verifies("security.no-root-ssh")
@@ -61,13 +68,40 @@ def test_root_has_no_authorized_keys(container: Planned, inside: Host) -> None:
         ("pubkeyauthentication", "yes"),
         ("authenticationmethods", "publickey"),
         ("allowusers", USER),
+        ("authorizedkeysfile", ".ssh/authorized_keys"),
+        ("authorizedkeyscommand", "none"),
+        ("trustedusercakeys", "none"),
+        ("permituserenvironment", "no"),
         ("x11forwarding", "no"),
         ("maxauthtries", "3"),
     ],
 )
-def test_sshd_asks_for_a_key_only(container: Planned, inside: Host, setting: str, expected: str) -> None:
-    seen = effective(inside, USER).get(setting)
-    assert seen == expected, f"{container}: sshd's {setting} is {seen}, expected {expected}"
+def test_sshd_asks_for_a_key_only(
+    container: Planned, inside: Host, inventory: Inventory, setting: str, expected: str
+) -> None:
+    seen = {place: effective(inside, USER, place).get(setting) for place in everywhere(inventory, container)}
+    wrong = {place: values for place, values in seen.items() if values != (expected,)}
+    assert seen and not wrong, f"{container}: sshd's {setting} is {wrong}, expected {expected} from everywhere"
+
+
+@pytest.mark.verifies("security.sshd")
+def test_sshd_has_the_planned_files_only(container: Planned, inside: Host) -> None:
+    seen = inside.check_output(
+        "ls /etc/ssh/sshd_config.d; grep -lri '^[[:space:]]*match' /etc/ssh/sshd_config* || true"
+    )
+    assert seen.split() == ["10-datalake.conf"], (
+        f"{container}: sshd's drop-ins, and files with a Match, are {seen.split()}, expected 10-datalake.conf alone"
+    )
+
+
+@pytest.mark.verifies("security.sshd")
+def test_what_sshd_runs_with_is_what_its_files_say(container: Planned, inside: Host) -> None:
+    """`sshd -T` reads the files; a daemon that was started before the last change of them does something else."""
+    files = "/etc/ssh/sshd_config /etc/ssh/sshd_config.d/*"
+    changed = int(inside.check_output(f"stat -c %Y {files} | sort -n | tail -1"))
+    shown = "systemctl show ssh --timestamp=unix --property=ExecMainStartTimestamp --value"
+    started = int(inside.check_output(shown).removeprefix("@"))
+    assert started >= changed, f"{container}: sshd runs since {started}, its files are of {changed}: restart it"
 
 
 @pytest.mark.verifies("security.no-passwords")
@@ -81,7 +115,9 @@ def test_it_offers_no_password_to_somebody_without_a_key(container: Planned, log
 def test_the_one_key_opens_it_as_datalake(container: Planned, login: Login) -> None:
     done = login.run("id -un", options=ANY_HOST)
     seen = done.stdout.strip()
-    assert seen == USER, f"{container}: ssh {USER}@{login.address}: {seen or done.stderr.strip()!r}, expected {USER}"
+    assert seen == USER, (
+        f"{container}: as {USER} by ssh: exit {done.returncode}, {seen or done.stderr.strip()!r}, expected {USER}"
+    )
 
 
 @pytest.mark.verifies("security.one-key")
@@ -122,6 +158,12 @@ def test_it_shows_the_pinned_host_key_to_who_comes(container: Planned, login: Lo
     scan = ["ssh-keyscan", "-T", "5", "-t", "ed25519", login.address]
     said = subprocess.run(scan, capture_output=True, text=True, check=False).stdout.split()
     assert " ".join(said[1:3]) == pinned, f"{container}: shows {said[1:3]}, pinned when it was made: {pinned}"
+
+
+@pytest.mark.verifies("security.host-keys")
+def test_who_comes_with_the_pinned_key_is_not_warned(container: Planned, login: Login) -> None:
+    done = login.run("true")
+    assert "Host key verification failed" not in done.stderr, f"{container}: ssh says {done.stderr.strip()!r}"
 
 
 @pytest.mark.verifies("security.host-keys")

@@ -13,6 +13,14 @@ from provisioning.state import CHECKOUT
 pytestmark = [pytest.mark.requires("containers"), pytest.mark.impact("observe")]
 USER = "datalake"
 LOCKED = "*!"
+SETUID = {  # Debian's own
+    *(f"/usr/bin/{name}" for name in ("chage", "chfn", "chsh", "expiry", "gpasswd", "mount", "newgrp", "passwd")),
+    *(f"/usr/bin/{name}" for name in ("crontab", "ping", "ssh-agent", "su", "sudo", "umount", "wall", "write")),
+    "/usr/sbin/unix_chkpwd", "/usr/lib/openssh/ssh-keysign", "/usr/lib/dbus-1.0/dbus-daemon-launch-helper",
+}  # fmt: skip
+SECRETS = (
+    "*.env", "*secret*", "*password*", "*credential*", "*token*", "*_key", "*.key", "*.pem", "id_*", ".pgpass",
+)  # fmt: skip
 
 
 @pytest.mark.verifies("security.users")
@@ -32,18 +40,59 @@ def test_root_is_the_only_root(container: Planned, inside: Host) -> None:
 def test_nobody_has_a_password(container: Planned, inside: Host) -> None:
     entries = [line.split(":")[:2] for line in inside.check_output("getent shadow").splitlines()]
     wrong = [name for name, password in entries if not password or password[0] not in LOCKED]
-    assert entries and not wrong, f"{container}: {wrong} can be logged in to by password, expected every one locked"
+    public = [line.split(":")[:2] for line in inside.check_output("getent passwd").splitlines()]
+    wrong += [name for name, password in public if password != "x"]
+    assert entries and public and not wrong, (
+        f"{container}: {wrong} can be logged in to by password, expected every one locked"
+    )
 
 
 @pytest.mark.verifies("security.sudo")
-def test_datalake_becomes_root_and_nobody_else_does(container: Planned, inside: Host) -> None:
+def test_only_root_and_datalake_may_use_sudo(container: Planned, inside: Host) -> None:
+    """As sudo itself sees it: by rule, group or included file."""
+    users = inside.check_output("getent passwd | cut -d: -f1").split()
+    ask = "for u in {}; do sudo -l -U $u | grep -q 'may run the following' && echo $u; done; true"
+    seen = set(inside.check_output(ask.format(" ".join(users))).split())
+    assert seen == {"root", USER}, f"{container}: {sorted(seen)} may use sudo, expected root and {USER}"
+
+
+@pytest.mark.verifies("security.sudo")
+def test_datalake_becomes_root_without_a_password(container: Planned, inside: Host) -> None:
+    done = inside.run("runuser -u %s -- sudo -n id -u", USER)
+    assert done.stdout.strip() == "0", (
+        f"{container}: sudo as {USER}: {done.stderr.strip() or done.stdout!r}, expected 0"
+    )
+
+
+@pytest.mark.verifies("security.sudo")
+def test_sudo_has_the_planned_rules_only(container: Planned, inside: Host) -> None:
     rules = inside.check_output(
-        "grep -hEv '^[[:space:]]*(#|@|Defaults|$)' /etc/sudoers /etc/sudoers.d/* | tr -s ' \\t' ' '"
+        "grep -hEv '^[[:space:]]*(#[^i]|#$|Defaults[[:space:]]+(env_reset|mail_badpass|secure_path|use_pty)|$)' "
+        "/etc/sudoers /etc/sudoers.d/* | tr -s ' \\t' ' '"
     ).splitlines()
+    expected = {
+        "root ALL=(ALL:ALL) ALL", "%sudo ALL=(ALL:ALL) ALL", f"{USER} ALL=(ALL:ALL) NOPASSWD: ALL",
+        "@includedir /etc/sudoers.d",
+    }  # fmt: skip
     members = inside.check_output("getent group sudo | cut -d: -f4")
-    expected = {"root ALL=(ALL:ALL) ALL", "%sudo ALL=(ALL:ALL) ALL", f"{USER} ALL=(ALL:ALL) NOPASSWD: ALL"}
     assert (set(rules), members) == (expected, ""), (
         f"{container}: sudo's rules are {sorted(rules)}, group sudo {members!r}; expected {sorted(expected)}, nobody"
+    )
+
+
+@pytest.mark.verifies("security.users")
+def test_only_known_programs_run_as_another_user(container: Planned, inside: Host) -> None:
+    found = inside.check_output("find / -xdev -type f -perm /6000").splitlines()
+    odd = [path for path in found if path not in SETUID]
+    assert found and not odd, f"{container}: {odd} run as another user or group, expected none beyond Debian's own"
+
+
+@pytest.mark.verifies("security.users")
+def test_only_root_changes_the_system_s_settings(container: Planned, inside: Host) -> None:
+    open_ones = inside.check_output("find /etc -xdev ! -type l \\( -perm /022 -o ! -user root \\)").split()
+    shadow = inside.check_output("stat -c '%a %U %G' /etc/passwd /etc/shadow /etc/gshadow").splitlines()
+    assert (open_ones, shadow) == ([], ["644 root root", "640 root shadow", "640 root shadow"]), (
+        f"{container}: others may change {open_ones}; passwd, shadow and gshadow are {shadow}, expected 644, 640, 640"
     )
 
 
@@ -57,12 +106,15 @@ def test_nobody_else_can_change_sudo_s_rules(container: Planned, inside: Host) -
 @pytest.mark.verifies("security.secrets")
 def test_others_read_no_secret(container: Planned, inside: Host) -> None:
     """By name, as secrets are called here: environment files, private keys, whatever says secret or password."""
-    names = " -o ".join(f"-name '{name}'" for name in ("*.env", "*secret*", "*password*", "*_key", "*.key", "id_*"))
-    # Python's module of that name, PAM's common-password and debconf's empty one are no secrets.
+    names = " -o ".join(f"-name '{pattern}'" for pattern in SECRETS)
+    # Python's module of that name, PAM's common-password and the CAs' certificates are no secrets.
     found = inside.check_output(
-        f"find /etc /home /opt /root /srv /var/lib -xdev -type f -perm -o+r \\( {names} \\) "
-        "-not -name '*.py' -not -path '/etc/pam.d/*' -not -path '/var/lib/dpkg/*' -not -path '/var/lib/pam/*'"
+        f"find /etc /home /opt /root /run /srv /tmp /usr/local /var -xdev -type f -perm -o+r \\( {names} \\) "
+        "-not -name '*.py' -not -path '/etc/pam.d/*' -not -path '/var/lib/dpkg/*' -not -path '/var/lib/pam/*' "
+        "-not -path '/etc/ssl/certs/*' -not -path '/run/systemd/*'"
     ).splitlines()
+    holding = "grep -rlsI 'BEGIN.* PRIVATE KEY' /etc /home /opt /srv /usr/local /var"
+    found += inside.check_output(f"{holding} | while read f; do find $f -perm -o+r; done").splitlines()
     assert not found, f"{container}: everybody may read {found}, expected mode 0600 or 0640"
 
 
@@ -74,7 +126,8 @@ def test_the_private_key_is_ours_alone_and_not_in_git(inventory: Inventory) -> N
     assert not key.resolve().is_relative_to(CHECKOUT), (
         f"{key}: lies in the checkout, one `git add` from being published"
     )
-    tracked = subprocess.run(
-        ["git", "-C", CHECKOUT, "ls-files", "*ed25519*"], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert not tracked, f"git has {tracked}, expected no key"
+    body = key.read_text(encoding="ascii").splitlines()[1]
+    listed = subprocess.run(["git", "-C", CHECKOUT, "ls-files", "-z"], capture_output=True, text=True, check=True)
+    tracked = [CHECKOUT / name for name in listed.stdout.split("\0") if name]
+    holding = [str(path) for path in tracked if path.is_file() and body.encode() in path.read_bytes()]
+    assert tracked and not holding, f"git has the private key in {holding}, expected it nowhere"
