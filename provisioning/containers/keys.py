@@ -80,7 +80,8 @@ class HostKeys:
         """Container's name -> its pinned key."""
         if not self.file.exists():
             return {}
-        lines = (line.split(maxsplit=1) for line in self.file.read_text(encoding="ascii").splitlines())
+        text = self.file.read_text(encoding="ascii", errors="replace")  # what is no key is pinned anew by the next `up`
+        lines = (line.split(maxsplit=1) for line in text.splitlines())
         return {words[0].split(",")[0]: words[1] for words in lines if len(words) == 2}
 
     def pin(self, keys: Mapping[str, str], addresses: Mapping[str, str], domain: str) -> None:

@@ -17,6 +17,7 @@ from provisioning.waiting import wait_until
 
 DEBS = "/var/cache/datalake-debs"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
+HALF_MADE = "create"  # the lock of an interrupted `pct create`: there is nothing yet that could be lost
 ADJUSTABLE = ("hot", "restart")
 
 
@@ -44,7 +45,7 @@ class Machine:
         still there.
         """
         done = []
-        if actual is None:
+        if actual is None or actual.config.get("lock") == HALF_MADE:
             self.node.pct(*self.wanted.create[1:])
             done.append("created")
         else:
@@ -60,7 +61,7 @@ class Machine:
 
     def plan(self, actual: Actual | None) -> list[str]:
         """What `ensure` would do, in words."""
-        if actual is None:
+        if actual is None or actual.config.get("lock") == HALF_MADE:
             return ["created", "started", "bootstrapped"]
         refusal = self.refusal(actual)
         if refusal:
@@ -72,7 +73,7 @@ class Machine:
 
     def steps(self, actual: Actual | None) -> list[list[str]]:
         """The commands that `ensure` would give for the container itself, as one would type them."""
-        if actual is None:
+        if actual is None or actual.config.get("lock") == HALF_MADE:
             return [self.wanted.create, ["pct", "start", self._id]]
         differences = compare(self.wanted, actual)
         starts = [["pct", "start", self._id]] if not actual.running else []

@@ -32,6 +32,10 @@ class Place(Protocol):
         """Why there is no node to ask (yet, or for us); None where it can be asked."""
         ...
 
+    def kept(self) -> frozenset[int]:
+        """Numbers of the containers that are kept while there is no node to ask."""
+        ...
+
     def require(self) -> None:
         """Raises Problem where we may not change anything here."""
         ...
@@ -70,7 +74,14 @@ class LabPlace:
         if os.geteuid() != 0:
             return "the lab's node answers to root only"
         made = namespace.exists(self.settings.netns) and (self.settings.state / "bin" / "pct").exists()
-        return None if made else f"there is no lab {self.inventory.name!r} yet (in {self.settings.state})"
+        if made:
+            return None
+        kept = f"is down; it keeps {len(self.kept())} containers" if self.kept() else "does not exist yet"
+        return f"lab {self.inventory.name!r} {kept} (in {self.settings.state})"
+
+    def kept(self) -> frozenset[int]:
+        """Those with a configuration in its folder."""
+        return frozenset(int(file.stem) for file in (self.settings.state / "lxc").glob("[1-9]*.conf"))
 
     def require(self) -> None:
         """Only root makes namespaces and mounts."""
@@ -116,6 +127,10 @@ class ProxmoxPlace:
     def unasked(self) -> str | None:
         """Always asked: a host that does not answer is a Problem of its own."""
         return None
+
+    def kept(self) -> frozenset[int]:
+        """A host is always asked."""
+        return frozenset()
 
     def require(self) -> None:
         """The host itself says what we may not do."""

@@ -13,7 +13,7 @@ from provisioning.containers import preflight
 from provisioning.containers.bootstrap import Bootstrap, certificates
 from provisioning.containers.keys import HostKeys, KeyPair, key_file
 from provisioning.containers.login import Login
-from provisioning.containers.machine import Machine
+from provisioning.containers.machine import HALF_MADE, Machine
 from provisioning.containers.places import place_of
 from provisioning.hypervisor.desired import Desired, desired
 from provisioning.hypervisor.differences import Actual
@@ -28,6 +28,7 @@ PACKAGES = ("sudo",)  # what a minimal image lacks; pinned in artifacts.toml
 AT_ONCE = 3  # containers in the making: more only wait for the disk
 BOOT = 90.0  # seconds for a container to boot
 SSHD = 30.0  # seconds until sshd answers after its container booted
+HALF = {"lock": HALF_MADE}
 UNKNOWN_KEY = "ssh-ed25519 (made at the first up)"
 
 
@@ -57,7 +58,9 @@ class Stack:
         actual = {} if unasked else self._actual()
         lines = [nothing_there(unasked)] if unasked else []
         for machine in self._machines(self._public_key()).values():
-            lines += [f"{machine}: {what}" for what in machine.plan(actual.get(machine.wanted.vmid))]
+            kept = unasked and machine.wanted.vmid in self.place.kept()
+            told = ["started"] if kept else machine.plan(actual.get(machine.wanted.vmid))
+            lines += [f"{machine}: {what}" for what in told]
         return lines
 
     def commands(self) -> list[str]:
@@ -129,7 +132,7 @@ class Stack:
             return [f"{machine} {what}" for what in done]
 
         machines = list(machines)
-        made = {machine.wanted.name for machine in machines if machine.wanted.vmid not in there}
+        made = {one.wanted.name for one in machines if there.get(one.wanted.vmid, HALF).get("lock") == HALF["lock"]}
         pinned = self.host_keys.read()
         if made & pinned.keys():
             self._pin({name: key for name, key in pinned.items() if name not in made})
@@ -138,6 +141,7 @@ class Stack:
             try:
                 changed = [line for future in futures for line in future.result()]
             except BaseException:
+                report("finishing the containers that are in the making …")
                 pool.shutdown(cancel_futures=True)
                 raise
         fresh = {
@@ -182,7 +186,9 @@ class Stack:
     def _row(self, wanted: Desired, seen: dict[str, Any] | None) -> Row:
         address = str(self.inventory.containers[wanted.name].address)
         if seen is None:
-            return Row(wanted.name, "absent", None, None, None, address, "python -m provisioning up makes it")
+            kept = wanted.vmid in self.place.kept()
+            state, does = ("kept", "brings it back") if kept else ("absent", "makes it")
+            return Row(wanted.name, state, None, None, None, address, f"python -m provisioning up {does}")
         runs = seen["status"] == "running"
         advice = None if runs else f"python -m provisioning start {wanted.name}"
         if runs and not opens(address):
@@ -233,7 +239,7 @@ class Stack:
             wanted = self._container(name)
             self.place.enter()
             there = self.node.containers()
-            if wanted.vmid in there:
+            if there.get(wanted.vmid, HALF).get("lock") != HALF_MADE:
                 self._check_ours(wanted, there[wanted.vmid])
                 self._remove(wanted)
             self._ensure([self._machines(self.key.public())[name]], report)
@@ -242,6 +248,9 @@ class Stack:
         """Start one container and wait until it lets us in."""
         with self._alone():
             wanted = self._container(name)
+            if name not in self.host_keys.read():
+                raise Problem("was never finished", where=str(wanted), remedy="`up` finishes it")
+            self.key.public()
             if not self._runs(self.node.containers(), wanted):
                 self.node.pct("start", str(wanted.vmid))
             self.place.enter()
@@ -322,4 +331,4 @@ def summary(changed: list[str]) -> str:
 
 def nothing_there(why: str) -> str:
     """The line above a plan for a node that could not be asked; a comment, where it is typed in."""
-    return f"# {why}: this is for a node that has none of the containers"
+    return f"# {why}: the node was not asked"

@@ -101,6 +101,7 @@ def decoded(result: Result) -> Any:
 
 
 REMEDIES: Mapping[str, str] = {
+    "already exists": "if an interrupted `pct create` left it (see its lock): pct unlock, pct destroy, then `up` again",
     "can't lock": "another task works on it, or left its lock: see `pct config`, then `pct unlock`",
     "is locked": "another task works on it, or left its lock: see `pct config`, then `pct unlock`",
     "does not exist": "bring it up: python -m provisioning up",

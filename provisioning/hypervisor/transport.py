@@ -12,6 +12,7 @@ from provisioning.problem import Problem
 # Asked for a password or an unknown host key, ssh would wait for ever; perl's complaints about locales are no answer.
 SSH = ("ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10")
 SUDO = ("sudo", "-n", "env", "LC_ALL=C.UTF-8")
+OWN = ("pct", "pvesh")
 SSH_FAILED = 255
 # 255 is what ssh says of itself, and what `pct` says of anything (facts: Proxmox, TL;DR 9): the command's becomes 254.
 OWN_FAILURE = "{}; code=$?; [ $code -ne 255 ] || code=254; exit $code"
@@ -47,8 +48,8 @@ class Transport:
         return [*SSH, self.ssh, OWN_FAILURE.format(shlex.join([*SUDO, *argv]))]
 
     def _here(self, program: str) -> str:
-        own = self.bin / program if self.bin else None
-        return str(own) if own and own.exists() else program
+        # A lab whose commands are gone must never be answered by a Proxmox that this machine may be, too.
+        return str(self.bin / program) if self.bin and program in OWN else program
 
     def run(self, argv: Sequence[str], stdin: bytes = b"", timeout: float = 600) -> Result:
         """Run it to its end. Raises Problem where it cannot be run at all; a failure of its own is a Result."""

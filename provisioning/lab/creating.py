@@ -12,24 +12,41 @@ from provisioning.lab.settings import Settings
 from provisioning.problem import Problem
 
 KEYS = ("rsa", "ecdsa", "ed25519")
+LOCK = "create"
 
 
 def create(settings: Settings, vmid: int, template: str, given: Mapping[str, str], keys: str = "") -> None:
-    """Make a container from the template, stopped. What fails half-way is taken back."""
-    if config.path(settings, vmid).exists():
-        raise Refused(f"CT {vmid} already exists on node '{settings.node}'")
+    """Make a container from the template, stopped. What fails half-way is taken back.
+
+    Until it is whole it is locked for `create`, as on Proxmox: what a killed call left is then made anew.
+    """
+    _check_free(settings, vmid)
     golden = _golden(settings, vmid, template)
     made = complete(settings, vmid, given)
     size = values.size(values.parse(made["rootfs"], "volume")["size"])
     try:
+        config.save(settings, vmid, Config({**made, "lock": LOCK}))
         disk.copy(golden, settings.image(vmid), size)
-        config.save(settings, vmid, Config(made))
         _populate(settings, vmid, keys)
+        config.save(settings, vmid, Config(made))
     except BaseException as error:
         containers.forget(settings, vmid)
         if isinstance(error, Problem | OSError):
             raise Refused(f"unable to create CT {vmid} - {error}") from None
         raise
+
+
+def _check_free(settings: Settings, vmid: int) -> None:
+    """A disk without a configuration is somebody's loss, perhaps of a container that runs: it is never overwritten."""
+    if config.path(settings, vmid).exists():
+        if config.load(settings, vmid).current.get("lock") != LOCK:
+            raise Refused(f"CT {vmid} already exists on node '{settings.node}'")
+        containers.forget(settings, vmid)
+    if settings.image(vmid).exists():
+        raise Refused(
+            f"unable to create CT {vmid} - it has a disk, but no configuration any more: put "
+            f"{config.path(settings, vmid)} back, or move {settings.image(vmid)} away once nothing runs from it"
+        )
 
 
 def _golden(settings: Settings, vmid: int, template: str) -> Path:

@@ -18,6 +18,7 @@ from provisioning.lab.shifting import FIRST_ID, shift
 RELEASE = "bookworm"
 TEMPLATE = "debian-12-lab_amd64.tar.zst"
 GOLDEN = "golden.raw"
+SIZES = "sizes"
 SIZE = 1 << 30  # of the golden image's file system; containers grow their copies
 BLOCKS = 67_108_864  # that a copy can grow to: 256 GiB in 4 KiB blocks
 # sudo and python3 are left out, as in Proxmox's standard template: who needs them brings them.
@@ -68,8 +69,11 @@ def build(cache: Path, report: Report) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if ready.is_dir():
+        if _whole(ready):
             return ready
+        if ready.is_dir():
+            report(f"base image: {ready} is not whole: made again")
+            shutil.rmtree(ready)
         _sweep(cache)
         with tempfile.TemporaryDirectory(prefix=".making-", dir=cache) as made:
             draft = Path(made) / "base"
@@ -78,9 +82,22 @@ def build(cache: Path, report: Report) -> Path:
             _bootstrap(draft / TEMPLATE)
             report("base image: filling the golden image …")
             _fill(draft / TEMPLATE, draft / GOLDEN)
+            (draft / SIZES).write_text(_sizes(draft), encoding="ascii")
             draft.rename(ready)
     report("base image: ready")
     return ready
+
+
+def _whole(ready: Path) -> bool:
+    """Whether both files are as long as they were made: a full disk or a careless hand cuts them."""
+    sizes = ready / SIZES
+    if not sizes.exists():
+        return False
+    return sizes.read_text(encoding="ascii") == _sizes(ready)
+
+
+def _sizes(made: Path) -> str:
+    return " ".join(str((made / name).stat().st_size if (made / name).exists() else 0) for name in (TEMPLATE, GOLDEN))
 
 
 def _sweep(cache: Path) -> None:

@@ -47,6 +47,10 @@ def up(settings: Settings, zones: Mapping[str, str], report: Report) -> bool:
         raise Problem("; ".join(lacks), where="this host", remedy=f"{host.REMEDY} installs what can be installed")
     _check_place(settings.state)
     image.build(settings.cache, report)
+    if not namespace.exists(settings.netns) and _processes(settings):
+        # Containers of a namespace that somebody deleted: nothing in the new one can reach them to stop them.
+        report("ending the containers of a namespace that is gone …")
+        _end(settings, lambda: _processes(settings))
     steps = [
         _folders(settings),
         settings.write(),

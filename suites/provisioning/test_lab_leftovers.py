@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.bare_node import CGROUP, VMID, ZONE, Node, booted
+from fixtures.bare_node import CGROUP, NET, TEMPLATE, VMID, ZONE, Node, booted
 from provisioning.lab import node
 from provisioning.lab.settings import Settings
 from provisioning.problem import Problem
@@ -40,6 +40,37 @@ def test_a_link_that_has_the_bridges_name_and_is_none_is_left_alone(make_bare_la
         subprocess.run(["ip", "-n", settings.netns, "link", *words], check=True)
     with pytest.raises(Problem, match=r"vmbr0 in network namespace .* is there, and is no bridge"):
         node.up(settings, {"lab.test": ZONE}, print)
+
+
+def test_a_disk_without_a_configuration_is_never_overwritten(lab: Node) -> None:
+    conf = lab.settings.state / "lxc" / f"{VMID}.conf"
+    kept = conf.read_bytes()
+    lab.inside("sh", "-c", "echo mine >/var/lib/mine; sync")
+    conf.unlink()
+    try:
+        said = lab.refused("create", VMID, TEMPLATE, "--unprivileged", "1", "--rootfs", "local:2", "--net0", NET)
+    finally:
+        conf.write_bytes(kept)
+    assert "it has a disk, but no configuration any more" in said and str(conf) in said, said
+    assert lab.inside("cat", "/var/lib/mine") == "mine\n"
+
+
+def test_what_a_killed_create_left_is_made_anew(bare_lab: Settings) -> None:
+    node_of = Node(bare_lab)
+    (bare_lab.state / "lxc" / "904.conf").write_text("hostname: x\nlock: create\nrootfs: local:904/x,size=1G\n")
+    bare_lab.image(904).write_bytes(b"half")
+    node_of.pct("create", "904", TEMPLATE, "--unprivileged", "1", "--rootfs", "local:2", "--net0", NET)
+    found = node_of.get("/nodes/pve/lxc/904/config?current=1")
+    assert "lock" not in found and found["rootfs"].endswith("size=2G"), found
+    node_of.pct("destroy", "904")
+
+
+def test_up_ends_the_containers_of_a_namespace_that_somebody_deleted(lab: Node) -> None:
+    subprocess.run(["ip", "netns", "del", lab.settings.netns], check=True)
+    node.up(lab.settings, {"lab.test": ZONE}, print)
+    assert "stopped" in lab.pct("status", VMID)
+    lab.pct("start", VMID)
+    booted(lab)
 
 
 def test_a_killed_init_leaves_no_mount_and_the_container_starts_again(lab: Node) -> None:

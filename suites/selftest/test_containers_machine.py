@@ -150,7 +150,7 @@ def test_a_stopped_container_is_changed_before_it_is_started() -> None:
         ({"rootfs": "local-lvm:x,size=40G"}, "rootfs size: 40G -> 20G (refused)", "then reset kafka"),
         ({"rootfs": "tank:x,size=20G"}, "rootfs: tank -> local-lvm (refused)", "then reset kafka"),
         ({"net1": "name=eth1"}, "net1: name=eth1 -> not set (refused)", "pct set 109 --delete net1"),
-        ({"lock": "create"}, "lock: create -> not set (refused)", "pct unlock"),
+        ({"lock": "backup"}, "lock: backup -> not set (refused)", "pct unlock"),
     ],
     ids=["privileged", "smaller", "storage", "surplus", "lock"],
 )
@@ -280,3 +280,9 @@ def test_a_container_with_our_name_or_our_tag_is_taken_for_ours(name: str, tags:
 
 def test_only_our_tag_lets_a_container_be_removed() -> None:
     assert WANTED.is_ours("other;datalake") and not WANTED.is_ours("other") and not WANTED.is_ours("datalake2")
+
+
+def test_what_an_interrupted_create_left_is_made_anew() -> None:
+    node = FakeNode(CONFIG | {"lock": "create"}, running=False)
+    assert machine(node).plan(node.actual(109)) == ["created", "started", "bootstrapped"]
+    assert machine(node).steps(node.actual(109))[0] == WANTED.create

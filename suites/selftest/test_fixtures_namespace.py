@@ -151,3 +151,9 @@ def test_a_run_of_a_lab_that_cannot_be_entered_ends_before_it_begins(named: Path
 def test_a_run_of_a_lab_that_we_are_in_goes_on(named: Path) -> None:
     (named / "datalake-lab").symlink_to("/proc/self/ns/net")
     pytest_load_initial_conftests(["--inventory", "lab"])
+
+
+@pytest.mark.parametrize("path", ["suites/provisioning", "suites/selftest/test_runs.py", "suites/inventory/"])
+def test_what_judges_no_lab_stays_outside_of_it(path: str) -> None:
+    assert lab_of([path, "--inventory", "lab"]) is None
+    assert lab_of([path, "suites/infra", "--inventory", "lab"]) == "datalake-lab"

@@ -56,9 +56,12 @@ def test_a_program_of_the_own_folder_comes_first(tmp_path: Path) -> None:
     assert transport.run(["pct", "list"]).out == "ours\n"
 
 
-def test_what_the_own_folder_lacks_is_taken_from_path(tmp_path: Path, put: Put) -> None:
+def test_a_lab_without_its_commands_is_never_answered_by_those_of_this_machine(tmp_path: Path, put: Put) -> None:
     put("pvesh", "echo theirs")
-    assert Transport(bin=tmp_path).run(["pvesh", "get", "/version"]).out == "theirs\n"
+    with pytest.raises(Problem, match=r"pvesh: cannot be run here"):
+        Transport(bin=tmp_path).run(["pvesh", "get", "/version"])
+    put("hostname", "echo mine")
+    assert Transport(bin=tmp_path).run(["hostname"]).out == "mine\n"
 
 
 def test_by_ssh_nothing_ever_waits_for_a_password_or_a_yes() -> None:

@@ -155,7 +155,7 @@ def test_every_planned_container_is_made_and_then_started(printed: list[str]) ->
 def test_a_node_that_cannot_be_asked_is_a_comment_above_the_commands(printed: list[str]) -> None:
     first, *rest, last = printed
     assert first.startswith("# pvesh: cannot be run here "), first
-    assert first.endswith(": this is for a node that has none of the containers"), first
+    assert first.endswith(": the node was not asked"), first
     assert not [line for line in rest if line.startswith("#")], rest
     assert last.startswith("# up then sets inside each, by pct exec: the user datalake"), last
 
