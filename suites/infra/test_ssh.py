@@ -47,7 +47,7 @@ def test_sshd_lets_no_root_in(container: Planned, inside: Host, inventory: Inven
 @pytest.mark.verifies("security.no-root-ssh")
 def test_root_is_refused_with_the_one_key(container: Planned, login: Login) -> None:
     as_root = Login(login.address, login.key, login.known_hosts, user="root").run("true", options=ANY_HOST)
-    assert as_root.returncode == 255 and "Permission denied (publickey)" in as_root.stderr, (
+    assert as_root.returncode == 255 and "Permission denied" in as_root.stderr, (
         f"{container}: root with the key: exit {as_root.returncode}, {as_root.stderr.strip()!r}, expected to be refused"
     )
 
@@ -125,7 +125,7 @@ def test_a_stranger_s_key_is_refused(container: Planned, login: Login, tmp_path:
     stranger = tmp_path / "stranger"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger], check=True)
     done = Login(login.address, stranger, login.known_hosts).run("true", options=ANY_HOST)
-    assert done.returncode == 255 and "Permission denied (publickey)" in done.stderr, (
+    assert done.returncode == 255 and "Permission denied" in done.stderr, (
         f"{container}: a stranger's key: exit {done.returncode}, {done.stderr.strip()!r}, expected to be refused"
     )
 
