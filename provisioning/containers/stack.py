@@ -1,7 +1,6 @@
 """The planned machines as a whole: plan, up, status, down, destroy, reset, and one container at a time."""
 
 import shlex
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from provisioning.containers.keys import HostKeys, KeyPair, key_file
 from provisioning.containers.login import Login
 from provisioning.containers.machine import HALF_MADE, Machine
 from provisioning.containers.places import place_of
+from provisioning.containers.rows import absent, row
 from provisioning.hypervisor.desired import Desired, desired
 from provisioning.hypervisor.differences import Actual
 from provisioning.inventory import Inventory, find
@@ -176,32 +176,18 @@ class Stack:
     def status(self) -> list[Row]:
         """Each planned container as the node tells; whether it is what it should be is for `plan` and the suites."""
         self.place.require()
+        addresses = {name: str(container.address) for name, container in self.inventory.containers.items()}
         if self.place.unasked():
-            return [self._row(wanted, None) for wanted in self.wanted.values()]
+            kept = self.place.kept()
+            return [absent(wanted, addresses[wanted.name], wanted.vmid in kept) for wanted in self.wanted.values()]
         self.place.enter()
         there = self.node.containers()
         with ThreadPoolExecutor(len(self.wanted)) as pool:
-            return list(pool.map(lambda wanted: self._row(wanted, there.get(wanted.vmid)), self.wanted.values()))
-
-    def _row(self, wanted: Desired, seen: dict[str, Any] | None) -> Row:
-        address = str(self.inventory.containers[wanted.name].address)
-        if seen is None:
-            kept = wanted.vmid in self.place.kept()
-            state, does = ("kept", "brings it back") if kept else ("absent", "makes it")
-            return Row(wanted.name, state, None, None, None, address, f"python -m provisioning up {does}")
-        runs = seen["status"] == "running"
-        advice = None if runs else f"python -m provisioning start {wanted.name}"
-        if runs and not opens(address):
-            advice = "nobody opens at its ssh port: python -m provisioning up mends sshd; then pytest suites/infra"
-        return Row(
-            wanted.name,
-            str(seen["status"]),
-            f"CT {wanted.vmid}",
-            int(seen["mem"]) if runs else None,
-            float(seen["uptime"]) if runs else None,
-            address,
-            advice,
-        )
+            return list(
+                pool.map(
+                    lambda wanted: row(wanted, addresses[wanted.name], there.get(wanted.vmid)), self.wanted.values()
+                )
+            )
 
     def down(self) -> bool:
         """Stop every container, in the order opposite to their start, and keep them. False where none ran."""
@@ -313,15 +299,6 @@ class Stack:
         )
         debs = tuple(artifacts.where(PACKAGES).values())
         return {name: Machine(wanted, self.node, ready, debs) for name, wanted in self.wanted.items()}
-
-
-def opens(address: str) -> bool:
-    """Whether somebody opens at the ssh port."""
-    try:
-        socket.create_connection((address, 22), timeout=2).close()
-    except OSError:
-        return False
-    return True
 
 
 def summary(changed: list[str]) -> str:
