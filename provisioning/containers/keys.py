@@ -1,17 +1,20 @@
 """The one key pair that opens every container, and the host keys that we saw when we made them."""
 
 import os
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioning.files import PRIVATE, make_folder, unwritable, write_private
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from provisioning.files import PRIVATE, write_private
 from provisioning.inventory import Inventory
 from provisioning.problem import Problem
 from provisioning.state import CHECKOUT
-from provisioning.tools import run
+
+OPENSSH, PEM = serialization.Encoding.OpenSSH, serialization.Encoding.PEM
 
 
 def key_file(inventory: Inventory) -> Path:
@@ -28,12 +31,11 @@ class KeyPair:
     def public(self) -> str:
         """`ssh-ed25519 AAAA…`, as the private key gives it. Raises Problem where that is missing, open or broken."""
         self._check()
-        done = subprocess.run(
-            ["ssh-keygen", "-y", "-P", "", "-f", self.private], capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            raise self._bad(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "is no private key")
-        return " ".join(done.stdout.split()[:2])
+        try:
+            key = serialization.load_ssh_private_key(self.private.read_bytes(), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise self._bad(f"is no private key without a passphrase ({error})") from None
+        return key.public_key().public_bytes(OPENSSH, serialization.PublicFormat.OpenSSH).decode()
 
     def ensure(self) -> str:
         """The public half; the pair is made where there is none yet, the private part 0600."""
@@ -42,15 +44,11 @@ class KeyPair:
         return self.public()
 
     def _make(self) -> None:
-        folder = make_folder(self.private.parent)
-        try:
-            with tempfile.TemporaryDirectory(dir=folder) as draft:
-                made = Path(draft) / "key"
-                run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "datalake", "-f", made], cwd=folder)
-                os.replace(made.with_suffix(".pub"), self.private.with_name(f"{self.private.name}.pub"))
-                os.replace(made, self.private)
-        except OSError as error:
-            raise unwritable(self.private, error) from None
+        key = Ed25519PrivateKey.generate()
+        public = key.public_key().public_bytes(OPENSSH, serialization.PublicFormat.OpenSSH).decode()
+        private = key.private_bytes(PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()).decode()
+        write_private(self.private.with_name(f"{self.private.name}.pub"), f"{public} datalake\n")
+        write_private(self.private, private)
 
     def _check(self) -> None:
         try:
@@ -67,7 +65,11 @@ class KeyPair:
             )
 
     def _bad(self, what: str) -> Problem:
-        return Problem(what, where=str(self.private), remedy="restore it, or remove it and `reset` each container")
+        return Problem(
+            what,
+            where=str(self.private),
+            remedy="restore it, or remove it: `up` makes another and puts it into each container",
+        )
 
 
 @dataclass(frozen=True)

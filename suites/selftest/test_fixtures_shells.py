@@ -10,6 +10,7 @@ from testinfra.host import Host
 
 from fixtures import shells
 from fixtures.shells import ShellBackend, ShellError, parted
+from provisioning.waiting import wait_until
 
 MARK = "0123456789abcdef01234567"
 
@@ -222,12 +223,12 @@ def test_a_command_that_hangs_ends_with_its_shell(hasty: ShellBackend, tmp_path:
     with pytest.raises(ShellError):
         hasty.run(f"echo $$ >{tmp_path}/pid; exec tail -f /dev/null")
     group = int((tmp_path / "pid").read_text())
-    alive = [
-        process.pid
-        for process in psutil.process_iter()
-        if process.status() != psutil.STATUS_ZOMBIE and os.getpgid(process.pid) == group
-    ]
-    assert not alive, f"{alive} go on"
+
+    def ended() -> bool:
+        seen = [process for process in psutil.process_iter() if process.status() != psutil.STATUS_ZOMBIE]
+        return not [process for process in seen if os.getpgid(process.pid) == group]
+
+    wait_until(ended, 10, f"the end of group {group}", transient=(ProcessLookupError, psutil.NoSuchProcess))
 
 
 def test_a_shell_that_cannot_be_started_is_an_error_of_the_check() -> None:
