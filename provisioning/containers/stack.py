@@ -95,13 +95,17 @@ class Stack:
         preflight.check_inventory(self.inventory)
         with self._alone():
             self.place.check()
+            asked = self.place.unasked() is None
+            if asked:
+                self._refuse(preflight.examine(self.node, self.inventory), report)
             public_key = self.key.ensure()
             artifacts.provide(PACKAGES, report)
             changed = ["node"] if self.place.prepare(report) else []
             if changed:
                 report("node: brought up to date")
             self.place.enter()
-            self._refuse(preflight.examine(self.node, self.inventory), report)
+            if not asked:
+                self._refuse(preflight.examine(self.node, self.inventory), report)
             machines = self._machines(public_key)
             changed += self._ensure(machines.values(), report, timeout)
             connection.write(self._profile(), self.state.connection)
