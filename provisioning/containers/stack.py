@@ -291,7 +291,10 @@ class Stack:
         self.node.pct("destroy", str(wanted.vmid), "--force", "1", "--purge", "1")
 
     def _public_key(self) -> str:
-        return self.key.public() if self.key.private.exists() else UNKNOWN_KEY
+        try:
+            return self.key.public() if self.key.private.exists() else UNKNOWN_KEY
+        except PermissionError:  # a plan is for everybody, the key is not
+            return UNKNOWN_KEY
 
     def _machines(self, public_key: str) -> dict[str, Machine]:
         known = artifacts.pinned()

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +19,6 @@ pytestmark = [
     pytest.mark.xdist_group("lab"),
 ]
 MakeLab = Callable[[str], Lab]
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -115,25 +113,6 @@ def test_a_wrong_key_is_one_line(make_lab: MakeLab, mode: int, says: str) -> Non
     key.chmod(mode)
     said = complaint(lab, "up")
     assert f"{key}: " in said and (says in said or "key" in said), said
-
-
-@pytest.mark.parametrize("command", ["up", "status", "down", "destroy", "reset", "start", "stop"])
-def test_without_root_it_says_so(command: str, tmp_path: Path) -> None:
-    """As the user nobody, from a copy of the checkout that it can read."""
-    copy = Path("/var/tmp") / f"datalake-nobody-{os.getpid()}-{command}"
-    shutil.copytree(CHECKOUT / "provisioning", copy / "provisioning", ignore=shutil.ignore_patterns("__pycache__"))
-    try:
-        words = [command, *(["kafka"] if command in ("reset", "start", "stop") else [])]
-        words += ["--yes"] if command in ("destroy", "reset") else []
-        done = subprocess.run(
-            [sys.executable, "-m", "provisioning", *words, "--inventory", "lab"], cwd=copy, user=NOBODY, group=NOBODY,
-            extra_groups=(), env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-    finally:
-        shutil.rmtree(copy)
-    assert done.returncode == 3, f"exit {done.returncode}: {done.stderr}"
-    assert done.stderr == f"provisioning {command}: inventory lab: needs root; run it with sudo\n"
 
 
 def test_a_container_that_somebody_locked_is_left_alone(running_lab: Lab) -> None:

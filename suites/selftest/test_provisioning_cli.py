@@ -284,3 +284,22 @@ def test_what_a_service_cannot_prepare_is_one_line(
     code, _, err = run("up")
     assert code == 3, err
     assert err.startswith(f"provisioning up: {tmp_path}/state/local/hive: cannot be written (No space left"), err
+
+
+@pytest.mark.parametrize("command", ["up", "status", "down", "destroy", "reset", "start", "stop"])
+def test_a_lab_needs_root_and_says_so_before_anything_else(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    words = ["kafka"] if command in ("reset", "start", "stop") else []
+    answered = ["--yes"] if command in ("destroy", "reset") else []
+    code, _, err = run(command, *words, *answered, "--inventory", "lab")
+    assert (code, err) == (3, f"provisioning {command}: inventory lab: needs root; run it with sudo\n")
+
+
+def test_the_plan_of_a_lab_needs_no_root(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    code, out, _ = run("plan", "--inventory", "lab")
+    assert code == 0 and out.startswith("# the lab's node answers to root only: the node was not asked\n"), out
