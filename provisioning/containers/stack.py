@@ -41,6 +41,7 @@ class Stack:
         self.place = place_of(inventory, self.state)
         self.node = self.place.node
         self.wanted = desired(inventory)
+        self.addresses = {name: str(container.address) for name, container in inventory.containers.items()}
         self.key = KeyPair(key_file(inventory))
         self.host_keys = HostKeys(self.state.folder / "known_hosts")
 
@@ -158,11 +159,10 @@ class Stack:
         return changed
 
     def _pin(self, keys: dict[str, str]) -> None:
-        addresses = {name: str(container.address) for name, container in self.inventory.containers.items()}
-        self.host_keys.pin(keys, addresses, self.inventory.domain)
+        self.host_keys.pin(keys, self.addresses, self.inventory.domain)
 
     def _wait_login(self, wanted: Desired) -> None:
-        login = self.login(wanted.name)
+        login = Login(self.addresses[wanted.name], self.key.private, self.host_keys.file)
         try:
             wait_until(lambda: login.run("true").returncode == 0, SSHD, "ssh as datalake")
         except TimeoutError as error:
@@ -173,25 +173,17 @@ class Stack:
                 remedy=f"`up` mends sshd; or look inside: pct exec {wanted.vmid} -- systemctl status ssh",
             ) from None
 
-    def login(self, name: str) -> Login:
-        """The way in to a container, for people and tests."""
-        return Login(str(self.inventory.containers[name].address), self.key.private, self.host_keys.file)
-
     def status(self) -> list[Row]:
         """Each planned container as the node tells; whether it is what it should be is for `plan` and the suites."""
         self.place.require()
-        addresses = {name: str(container.address) for name, container in self.inventory.containers.items()}
         if self.place.unasked():
             kept = self.place.kept()
-            return [absent(wanted, addresses[wanted.name], wanted.vmid in kept) for wanted in self.wanted.values()]
+            return [absent(one, self.addresses[one.name], one.vmid in kept) for one in self.wanted.values()]
         self.place.enter()
         there = self.node.containers()
         with ThreadPoolExecutor(len(self.wanted)) as pool:
-            return list(
-                pool.map(
-                    lambda wanted: row(wanted, addresses[wanted.name], there.get(wanted.vmid)), self.wanted.values()
-                )
-            )
+            rows = pool.map(lambda one: row(one, self.addresses[one.name], there.get(one.vmid)), self.wanted.values())
+            return list(rows)
 
     def down(self) -> bool:
         """Stop every container, in the order opposite to their start, and keep them. False where none ran."""

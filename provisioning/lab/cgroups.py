@@ -6,7 +6,7 @@ its own limits does not touch them (facts: Proxmox, TL;DR 10).
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,10 +154,9 @@ def processes(groups: list[Path]) -> set[int]:
     return found
 
 
-def remove(groups: list[Path], removed: Callable[[Path], None] = lambda _: None) -> bool:
+def remove(groups: list[Path]) -> bool:
     """Remove these groups, given deepest first; True when all are gone."""
     for group in groups:
         with contextlib.suppress(OSError):
             group.rmdir()
-            removed(group)
     return not any(group.exists() for group in groups)

@@ -18,7 +18,6 @@ PROGRAMS = {  # by the package that brings them, as facts: LXC lab, §2
     "bind9-utils": "named-checkconf",
     "uidmap": "newuidmap",
     "zstd": "zstd",
-    "arping": "arping",
     "fuse3": "fusermount3",
     "iproute2": "ip",
     "openssh-client": "ssh-keygen",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioning.lab import cgroups, values
-from provisioning.lab.commands import Failed, run, tried
+from provisioning.lab.commands import Failed, tried
 from provisioning.lab.config import Config
 from provisioning.lab.options import effective, is_net
 from provisioning.lab.settings import Settings
@@ -146,11 +146,6 @@ def attach(settings: Settings, vmid: int, keep_env: bool, *command: str) -> list
     """The command that runs `command` inside, as the container's root."""
     env = ["--keep-env"] if keep_env else ["--clear-env", "--set-var", f"PATH={PATH}"]
     return ["lxc-attach", "-P", str(settings.containers), "-n", str(vmid), *env, "--", *command]
-
-
-def inside(settings: Settings, vmid: int, *command: str, stdin: str = "") -> str:
-    """What a command printed inside. Raises Failed."""
-    return run(*attach(settings, vmid, False, *command), stdin=stdin)
 
 
 def monitor_of(pid: int) -> int:
