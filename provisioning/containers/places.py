@@ -36,6 +36,10 @@ class Place(Protocol):
         """Numbers of the containers that are kept while there is no node to ask."""
         ...
 
+    def ailing(self) -> list[str]:
+        """Programs of the node itself that `prepare` would start again."""
+        ...
+
     def require(self) -> None:
         """Raises Problem where we may not change anything here."""
         ...
@@ -82,6 +86,10 @@ class LabPlace:
     def kept(self) -> frozenset[int]:
         """Those with a configuration in its folder."""
         return frozenset(int(file.stem) for file in (self.settings.state / "lxc").glob("[1-9]*.conf"))
+
+    def ailing(self) -> list[str]:
+        """The name server, and what shows containers their own sizes."""
+        return lab_node.ailing(self.settings)
 
     def require(self) -> None:
         """Only root makes namespaces and mounts."""
@@ -131,6 +139,10 @@ class ProxmoxPlace:
     def kept(self) -> frozenset[int]:
         """A host is always asked."""
         return frozenset()
+
+    def ailing(self) -> list[str]:
+        """The host's own programs are not ours."""
+        return []
 
     def require(self) -> None:
         """The host itself says what we may not do."""

@@ -16,6 +16,11 @@ def absent(wanted: Desired, address: str, kept: bool) -> Row:
     return Row(wanted.name, state, None, None, None, address, f"python -m provisioning up {does}")
 
 
+def ailing(name: str, address: str) -> Row:
+    """A program of the node that does not run."""
+    return Row(name, "stopped", "node", None, None, address, "python -m provisioning up starts it")
+
+
 def row(wanted: Desired, address: str, seen: Mapping[str, Any] | None) -> Row:
     """A container as its node lists it; whether it opens to ssh is tried."""
     if seen is None:

@@ -14,7 +14,7 @@ from provisioning.containers.keys import HostKeys, KeyPair, key_file
 from provisioning.containers.login import Login
 from provisioning.containers.machine import HALF_MADE, Machine
 from provisioning.containers.places import place_of
-from provisioning.containers.rows import absent, row
+from provisioning.containers.rows import absent, ailing, row
 from provisioning.hypervisor.desired import Desired, desired
 from provisioning.hypervisor.differences import Actual
 from provisioning.inventory import Inventory, find
@@ -57,7 +57,7 @@ class Stack:
         preflight.check_inventory(self.inventory)
         unasked = self.place.unasked()
         actual = {} if unasked else self._actual()
-        lines = [nothing_there(unasked)] if unasked else []
+        lines = [nothing_there(unasked)] if unasked else [f"node: {name} started" for name in self.place.ailing()]
         for machine in self._machines(self._public_key()).values():
             kept = unasked and machine.wanted.vmid in self.place.kept()
             told = ["started"] if kept else machine.plan(actual.get(machine.wanted.vmid))
@@ -183,7 +183,7 @@ class Stack:
         there = self.node.containers()
         with ThreadPoolExecutor(len(self.wanted)) as pool:
             rows = pool.map(lambda one: row(one, self.addresses[one.name], there.get(one.vmid)), self.wanted.values())
-            return list(rows)
+            return [*(ailing(name, str(self.inventory.host.address)) for name in self.place.ailing()), *rows]
 
     def down(self) -> bool:
         """Stop every container, in the order opposite to their start, and keep them. False where none ran."""

@@ -35,13 +35,15 @@ FOLDERS = ("bin", "ct", "images", "log", "lxc", "run")
 LIBRARY = "lib"
 NEEDED = ("__init__", "problem", "waiting", "files", "sizes", "tools")  # of ours, beside the lab itself
 CHECKOUT = Path(__file__).parents[2]
+DAEMONS = ("named", "lxcfs")
 SHUTDOWN = PATIENCE = 30
 
 
 def up(settings: Settings, zones: Mapping[str, str], report: Report) -> bool:
     """Bring the node up with these DNS zones, or what of it is missing; True where that changed something.
 
-    Containers are left as they are. Raises Problem for a host that lacks something, and for zones that named refuses.
+    Containers are left as they are, but stopped where lxcfs had ended under them. Raises Problem for a host that lacks
+    something, and for zones that named refuses.
     """
     if lacks := host.lacking():
         raise Problem("; ".join(lacks), where="this host", remedy=f"{host.REMEDY} installs what can be installed")
@@ -59,7 +61,7 @@ def up(settings: Settings, zones: Mapping[str, str], report: Report) -> bool:
         subids.add(settings.state / "run" / "subids"),
         inotify.raise_limit(),
         network.up(settings),
-        _lxcfs(settings),
+        _lxcfs(settings, report),
         named.up(settings, zones),
     ]
     return any(steps)
@@ -127,13 +129,20 @@ def _script(file: Path, text: str) -> bool:
     return True
 
 
-def _lxcfs(settings: Settings) -> bool:
+def ailing(settings: Settings) -> list[str]:
+    """Which of the node's own programs do not run."""
+    return [name for name in DAEMONS if Daemon(settings, name).pid() is None]
+
+
+def _lxcfs(settings: Settings, report: Report) -> bool:
     """The lab's own lxcfs: it shows containers their own memory, CPUs and uptime."""
     daemon = Daemon(settings, "lxcfs")
     if daemon.pid() is not None and (settings.lxcfs / "proc" / "meminfo").exists():
         return False
     daemon.stop()
-    mounts.release(settings.lxcfs)  # a dead one leaves a mount that answers nothing
+    if _stop_containers(settings):  # they hold the mounts of the dead one, which answer nothing
+        report("stopped the containers: lxcfs had ended under them")
+    mounts.release(settings.lxcfs)
     settings.lxcfs.mkdir(exist_ok=True)
     settings.lxcfs.chmod(0o755)
     own = settings.state / "run" / "lxcfs.own"
@@ -145,7 +154,7 @@ def down(settings: Settings) -> bool:
     """Stop the containers, named and lxcfs, and remove the namespace; images and configuration stay."""
     stopped = _stop_containers(settings)
     _end(settings, lambda: cgroups.processes(cgroups.of_lab(settings.cgroup)))
-    daemons_stopped = [Daemon(settings, name).stop() for name in ("named", "lxcfs")]
+    daemons_stopped = [Daemon(settings, name).stop() for name in DAEMONS]
     released = mounts.release(settings.lxcfs)
     return any([stopped, *daemons_stopped, released, network.down(settings), inotify.take_back()])
 
@@ -172,7 +181,7 @@ def destroy(settings: Settings) -> bool:
     """Remove the lab and all that it made, in whatever state a crash has left it; True where there was something."""
     before = leftovers(settings)
     _end(settings, lambda: _processes(settings))
-    for name in ("named", "lxcfs"):
+    for name in DAEMONS:
         Daemon(settings, name).stop()
     mounts.release_all(settings.state)
     for device in disk.loops(settings.state):

@@ -26,11 +26,19 @@ def of(settings: Settings, vmid: int) -> Row:
         "maxmem": int(now["memory"]) * cgroups.MIB,
         "maxswap": int(now["swap"]) * cgroups.MIB,
         "cpus": int(now.get("cores", len(cgroups.online(family)))),
-        "maxdisk": values.size(values.parse(now["rootfs"], "volume")["size"]),
+        "maxdisk": _planned_size(now.get("rootfs", "")),
         **dict.fromkeys(("cpu", "disk", "diskread", "diskwrite", "mem", "netin", "netout", "swap", "uptime"), 0),
         **{name: now[name] for name in ("tags", "lock", "template") if name in now},
     }
     return seen if pid is None else seen | _live(settings, vmid, pid, family)
+
+
+def _planned_size(rootfs: str) -> int:
+    """Bytes; 0 where the configuration is damaged: the others are listed all the same."""
+    try:
+        return values.size(values.parse(rootfs, "volume")["size"])
+    except (ValueError, KeyError):
+        return 0
 
 
 def _live(settings: Settings, vmid: int, pid: int, family: cgroups.Family) -> Row:

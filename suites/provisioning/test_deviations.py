@@ -9,8 +9,7 @@ from fixtures.labs import Lab
 from reports import results
 from reports.conformance import judge
 
-# One lab for all of them, also under xdist (--dist loadgroup): they take turns in breaking it.
-pytestmark = [pytest.mark.requires("lxc"), pytest.mark.impact("observe"), pytest.mark.xdist_group("deviations")]
+pytestmark = [pytest.mark.requires("lxc"), pytest.mark.impact("observe")]
 
 
 def broken(run: results.Run) -> set[str]:

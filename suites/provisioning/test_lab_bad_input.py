@@ -16,7 +16,6 @@ pytestmark = [
     pytest.mark.requires("lxc"),
     pytest.mark.verifies("provisioning.repeatable"),
     pytest.mark.impact("observe"),
-    pytest.mark.xdist_group("lab"),
 ]
 MakeLab = Callable[[str], Lab]
 

@@ -19,7 +19,6 @@ pytestmark = [
     pytest.mark.requires("lxc"),
     pytest.mark.verifies("provisioning.lab-node"),
     pytest.mark.impact("observe"),
-    pytest.mark.xdist_group("lab-node"),
 ]
 
 

@@ -17,7 +17,6 @@ pytestmark = [
     pytest.mark.requires("lxc"),
     pytest.mark.verifies("provisioning.lab-node"),
     pytest.mark.impact("observe"),
-    pytest.mark.xdist_group("lab-node"),
 ]
 
 
@@ -183,6 +182,16 @@ def test_a_disk_grows_and_what_is_inside_sees_it(lab: Node) -> None:
     booted(lab)
     assert lab.config()["rootfs"].endswith("size=3G")
     assert int(lab.inside("df", "-BM", "--output=size", "/").split()[-1].rstrip("M")) > 2900
+
+
+def test_a_damaged_configuration_hides_no_other_container(lab: Node) -> None:
+    damaged = lab.settings.state / "lxc" / "904.conf"
+    damaged.write_text("rootfs: what?\n", encoding="ascii")
+    try:
+        listed = {row["vmid"]: row["status"] for row in lab.get("/nodes/pve/lxc")}
+    finally:
+        damaged.unlink()
+    assert listed == {int(VMID): "running", 904: "stopped"}, listed
 
 
 def test_the_api_lists_containers_template_and_bridge(lab: Node) -> None:

@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.requires("lxc"),
     pytest.mark.verifies("provisioning.repeatable"),
     pytest.mark.impact("observe"),
-    pytest.mark.xdist_group("lab"),  # one lab for all of them, one after the other
 ]
 
 
@@ -81,7 +80,7 @@ def test_up_with_cold_caches_fetches_and_builds_what_it_needs(own_lab: Lab, tmp_
 
 def test_the_whole_suite_judges_a_fresh_lab_green(running_lab: Lab, tmp_path: Path, measure: Measure) -> None:
     began = time.monotonic()
-    done = running_lab.pytest("suites/infra", "-n", "2", "--dist", "loadgroup", "--run", str(tmp_path / "run"))
+    done = running_lab.pytest("suites/infra", "-n", "2", "--run", str(tmp_path / "run"))
     measure("infra: the whole suite, -n 2", time.monotonic() - began, "s", "lower")
     assert done.returncode == 0, done.stdout
     judged = {row.test.rpartition("[")[2].partition("-")[0].rstrip("]") for row in results.load(tmp_path / "run").rows}
@@ -116,6 +115,18 @@ def test_one_container_is_stopped_and_started(running_lab: Lab) -> None:
     assert status.returncode == 3 and "provisioning start hive" in status.stdout, status.stdout
     assert running_lab.stack.command("start", "hive").returncode == 0
     assert "hive" in running(running_lab), "hive does not run"
+
+
+def test_up_mends_what_the_node_itself_runs_on(running_lab: Lab) -> None:
+    for name in ("named", "lxcfs"):
+        os.kill(int((running_lab.node_state / "run" / f"{name}.pid").read_text(encoding="ascii")), signal.SIGKILL)
+    status = running_lab.stack.command("status")
+    assert status.returncode == 3 and "\nlxcfs" in status.stdout and "\nnamed" in status.stdout, status.stdout
+    assert "node: lxcfs started" in running_lab.stack.command("plan").stdout, "the plan does not say it"
+    done = running_lab.stack.command("up")
+    assert done.returncode == 0, done.stderr
+    assert running_lab.shell("kafka", "inside", "grep -c MemTotal /proc/meminfo") == "1\n"
+    assert " is up: nothing changed" in running_lab.stack.command("up").stdout, "it is not whole"
 
 
 def test_the_second_of_two_ups_is_told_to_wait(running_lab: Lab) -> None:

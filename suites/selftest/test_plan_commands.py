@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning import __main__ as cli
+from provisioning import commands as cli
 
 Check = Callable[[str], bool]
 

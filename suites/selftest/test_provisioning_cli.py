@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning import __main__ as cli
+from provisioning import commands as cli
 from provisioning import secrets
 from provisioning.arguments import NAMED
 from provisioning.inventory import shipped

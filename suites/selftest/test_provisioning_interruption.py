@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from provisioning import __main__ as cli
 from provisioning import artifacts, tools
+from provisioning import commands as cli
 from provisioning.artifacts import Artifact, provide
 from provisioning.problem import Problem
 from provisioning.waiting import wait_until

@@ -12,7 +12,7 @@ import pytest
 from thrift.transport.TTransport import TTransportException
 
 from fixtures import leftovers, tables
-from provisioning import __main__ as cli
+from provisioning import commands as cli
 from provisioning import secrets, sweep, temporary
 from provisioning.problem import Problem
 from provisioning.secrets import variable
