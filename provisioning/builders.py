@@ -75,16 +75,26 @@ class DebianPackage:
 
 
 def fetch_deb(pin: DebianPackage, folder: Path) -> Path:
-    """Fetch one package by apt from this machine's own sources, with lists of its own: no root, and never stale."""
+    """Fetch one package by apt from this machine's own sources, with lists of its own: no root, and never stale.
+
+    One source that refuses us (Proxmox's, without a subscription) does not matter while another has the package.
+    """
     for needed in ("state/lists/partial", "cache/archives/partial"):
         (folder / needed).mkdir(parents=True)
     own = [
         f"-oDir::State={folder}/state", "-oDir::State::status=/dev/null", f"-oDir::Cache={folder}/cache",
         "-oAPT::Sandbox::User=",  # apt's own user may not write into our folder
     ]  # fmt: skip
-    run(["apt-get", "-q", *own, "update"], cwd=folder)
+    refused = None
+    try:
+        run(["apt-get", "-q", *own, "update"], cwd=folder)
+    except Problem as problem:
+        refused = problem
     wanted = f"{pin.name}:{pin.architecture}={pin.version}"
-    run(["apt-get", "-q", *own, "download", wanted], cwd=folder)
+    try:
+        run(["apt-get", "-q", *own, "download", wanted], cwd=folder)
+    except Problem as problem:
+        raise refused or problem from None
     return folder / pin.file
 
 

@@ -1,4 +1,5 @@
-"""What every container gets before anybody can log in: the user `datalake`, the one key, sshd's and sudo's rules, CAs.
+"""What every container gets before anybody can log in: the user `datalake`, the one key, sshd's and sudo's rules, CAs,
+and what Proxmox's template starts without the plan's asking is silenced.
 
 It goes by `pct exec` alone, as the container's root, with files on stdin; afterwards ssh as `datalake` is the only way.
 """
@@ -27,9 +28,18 @@ AllowUsers {USER}
 X11Forwarding no
 MaxAuthTries 3
 """
+# A router that advertises itself would give every container an address and a way out that nobody planned; Proxmox
+# writes nothing about it (pve-container, Setup/Debian.pm).
+SYSCTL = "".join(
+    f"net.ipv6.conf.{link}.{key} = 0\n" for link in ("all", "default", "eth0") for key in ("accept_ra", "autoconf")
+)
+# Proxmox's template has postfix at loopback, and its first boot enables the socket of sshd, which opens one port for
+# both families in place of sshd's own two (pve-container, Setup/Base.pm; dab).
+SILENT = ("ssh.socket", "postfix.service")
 SUDOERS = f"{USER} ALL=(ALL:ALL) NOPASSWD: ALL\n"
 HOME = f"/home/{USER}"
 SSHD_FILE = "/etc/ssh/sshd_config.d/10-datalake.conf"
+SYSCTL_FILE = "/etc/sysctl.d/10-datalake-ipv6.conf"
 SUDOERS_FILE = f"/etc/sudoers.d/{USER}"
 KEYS_FILE = f"{HOME}/.ssh/authorized_keys"
 ROOT_KEYS = "/root/.ssh/authorized_keys"
@@ -75,6 +85,7 @@ class Bootstrap:
         return (
             File(SSHD_FILE, SSHD, "644", "root"),
             File(SUDOERS_FILE, SUDOERS, "440", "root"),
+            File(SYSCTL_FILE, SYSCTL, "644", "root"),
             File(KEYS_FILE, f"{self.public_key} {USER}\n", "600", USER),
             *(File(f"{CA_FOLDER}/{name}", pem, "644", "root") for name, pem in self.certificates.items()),
         )
@@ -87,6 +98,9 @@ class Bootstrap:
 printf 'user\\t%s\\n' "$(getent passwd {USER} | cut -d: -f6-7) $(passwd -S {USER} 2>/dev/null | cut -d' ' -f2)"
 printf 'home\\t%s\\n' "$(stat -c '%a %U' {HOME} {HOME}/.ssh 2>/dev/null | tr '\\n' ' ')"
 printf 'sshd\\t%s\\n' "$(systemctl is-active ssh 2>/dev/null) $(systemctl is-enabled ssh 2>/dev/null)"
+for unit in {shlex.join(SILENT)}; do
+    printf 'unit %s\\t%s\\n' $unit "$(systemctl is-enabled $unit 2>/dev/null) $(systemctl is-active $unit 2>/dev/null)"
+done
 printf 'root keys\\t%s\\n' "$([ -s {ROOT_KEYS} ] && echo some || echo none)"
 for package in {shlex.join(self.packages)}; do
     printf 'package %s\\t%s\\n' $package "$(dpkg-query -W -f '${{db:Status-Status}} ${{Version}}' $package 2>/dev/null)"
@@ -104,6 +118,7 @@ done 2>/dev/null
             "user": f"{HOME}:/bin/bash L",
             "home": f"700 {USER} 700 {USER}",
             "sshd": "active enabled",
+            **{f"unit {unit}": "masked inactive" for unit in SILENT},
             "root keys": "none",
             **{f"package {name}": f"installed {version}" for name, version in self.packages.items()},
             **{f"file {file.path}": file.facts for file in self.files},
@@ -130,6 +145,10 @@ done 2>/dev/null
         yield from (file.script for file in self.files if f"file {file.path}" in missing)
         if f"file {SUDOERS_FILE}" in missing:
             yield f"visudo -cqf {SUDOERS_FILE}"
+        if f"file {SYSCTL_FILE}" in missing:
+            yield f"sysctl -qep {SYSCTL_FILE}; ip -6 address flush dev eth0 scope global; ip -6 route flush proto ra"
+        if any(f"unit {unit}" in missing for unit in SILENT):
+            yield f"systemctl mask --quiet --now {shlex.join(SILENT)} 2>/dev/null; systemctl restart ssh"
         if f"file {SSHD_FILE}" in missing:
             yield "mkdir -p /run/sshd; sshd -t; systemctl restart ssh"
         if "sshd" in missing:

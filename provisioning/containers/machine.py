@@ -17,8 +17,18 @@ from provisioning.waiting import wait_until
 
 DEBS = "/var/cache/datalake-debs"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
-HALF_MADE = "create"  # the lock of an interrupted `pct create`: there is nothing yet that could be lost
+HALF_MADE = "create"  # the lock of an interrupted `pct create`
 ADJUSTABLE = ("hot", "restart")
+
+
+def half_made(actual: Actual) -> bool:
+    """Whether an interrupted `pct create` left it: a lock, and nothing yet that could be lost."""
+    return actual.config.get("lock") == HALF_MADE and not {"hostname", "rootfs"} & actual.config.keys()
+
+
+def removal(vmid: str) -> list[list[str]]:
+    """The commands that remove what is half made, with the disk that it may have."""
+    return [["pct", "unlock", vmid], ["pct", "destroy", vmid, "--purge", "1", "--destroy-unreferenced-disks", "1"]]
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,9 @@ class Machine:
         still there.
         """
         done = []
-        if actual is None or actual.config.get("lock") == HALF_MADE:
-            self.node.pct(*self.wanted.create[1:])
+        if actual is None or half_made(actual):
+            for command in self._creation(actual):
+                self.node.pct(*command[1:])
             done.append("created")
         else:
             done += self._adjust(actual)
@@ -61,7 +72,7 @@ class Machine:
 
     def plan(self, actual: Actual | None) -> list[str]:
         """What `ensure` would do, in words."""
-        if actual is None or actual.config.get("lock") == HALF_MADE:
+        if actual is None or half_made(actual):
             return ["created", "started", "bootstrapped"]
         refusal = self.refusal(actual)
         if refusal:
@@ -73,11 +84,15 @@ class Machine:
 
     def steps(self, actual: Actual | None) -> list[list[str]]:
         """The commands that `ensure` would give for the container itself, as one would type them."""
-        if actual is None or actual.config.get("lock") == HALF_MADE:
-            return [self.wanted.create, ["pct", "start", self._id]]
+        if actual is None or half_made(actual):
+            return [*self._creation(actual), ["pct", "start", self._id]]
         differences = compare(self.wanted, actual)
         starts = [["pct", "start", self._id]] if not actual.running else []
         return [*self._commands(differences, actual.running), *starts]
+
+    def _creation(self, actual: Actual | None) -> list[list[str]]:
+        """Proxmox makes nothing under a number that has a configuration, be it an interrupted `pct create`'s."""
+        return [*(removal(self._id) if actual else []), self.wanted.create]
 
     def refusal(self, actual: Actual) -> Problem | None:
         """What of it `ensure` would refuse to change, None where it would not."""
@@ -123,14 +138,19 @@ class Machine:
 
     def _wait_booted(self, timeout: float) -> None:
         """Up to the end of systemd's start; what failed to start there is for the suites to judge."""
+        said = ["nothing"]
 
         def booted() -> bool:
-            return self.execute("systemctl", "is-system-running").strip() in ("running", "degraded")
+            result = self.node.execute(self.wanted.vmid, ["systemctl", "is-system-running"])
+            said.append(result.complaint)
+            return result.out.strip() in ("running", "degraded")
 
         try:
             wait_until(booted, timeout, "systemctl is-system-running", interval=0.1)
         except TimeoutError as error:
-            raise Problem(f"does not boot: {error}", where=str(self), remedy=f"see `pct console {self._id}`") from None
+            raise Problem(
+                f"does not boot: {error}; it said: {said[-1]}", where=str(self), remedy=f"see `pct console {self._id}`"
+            ) from None
 
     def execute(self, *argv: str, stdin: bytes = b"") -> str:
         """What a command inside printed, whatever its exit code."""

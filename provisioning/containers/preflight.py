@@ -1,5 +1,6 @@
 """What must be true of a node before anything is changed on it. Pure, over what the node answered."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from provisioning.inventory import Hypervisor, Inventory
 from provisioning.problem import Exit, Problem
 from provisioning.sizes import show_size
 
-RELEASES = ("8", "9")
+OLDEST, NEWEST = (8, 4), 9  # `pct exec --keep-env` came with 8.2, addresses of interfaces as a list with 8.4
 IMPOSSIBLE = ("duplicate-address", "duplicate-number", "taken-address", "foreign-address")
 
 
@@ -26,6 +27,10 @@ def examine(node: Node, inventory: Inventory) -> list[Problem]:
     """Everything that is in the way on this node."""
     wanted = inventory.hypervisor
     assert wanted is not None, f"{inventory.name} has no [hypervisor]"  # noqa: S101  the inventory's own rule
+    here = next(row["name"] for row in node.get("/cluster/status") if row["type"] == "node" and row.get("local"))
+    if here != wanted.node:  # every other question would be put to the wrong node, or to none
+        remedy = f'put node = "{here}" there, or go to {wanted.node} by hypervisor.ssh'
+        return [Problem(f"this node is called {here!r}", where=f"hypervisor.node {wanted.node}", remedy=remedy)]
     path = f"/nodes/{wanted.node}"
     stores = {entry["storage"]: entry for entry in node.get(f"{path}/storage")}
     holder = wanted.template.partition(":")[0]
@@ -34,9 +39,10 @@ def examine(node: Node, inventory: Inventory) -> list[Problem]:
         if holder in stores
         else []
     )
-    bridges = [entry["iface"] for entry in node.get(f"{path}/network") if entry.get("type") == "bridge"]
+    bridges = [entry["iface"] for entry in node.get(f"{path}/network", type="any_bridge")]
     return [
         *_release(node.release()),
+        *_numbers(inventory, wanted.node, node.get("/cluster/resources", type="vm")),
         *_template(wanted, stores, templates),
         *_storage(wanted, stores),
         *_bridge(wanted, bridges),
@@ -45,8 +51,22 @@ def examine(node: Node, inventory: Inventory) -> list[Problem]:
 
 
 def _release(version: str) -> Iterator[Problem]:
-    if version.partition(".")[0] not in RELEASES:
-        yield Problem(f"Proxmox VE {version}", where="node", remedy=f"we know {' and '.join(RELEASES)}: upgrade it")
+    found = re.match(r"(\d+)\.(\d+)", version)
+    if not found or not OLDEST <= (int(found[1]), int(found[2])) < (NEWEST + 1, 0):
+        known = f"{'.'.join(map(str, OLDEST))} to {NEWEST}"
+        yield Problem(f"Proxmox VE {version}", where="node", remedy=f"we know {known}: upgrade it")
+
+
+def _numbers(inventory: Inventory, node: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    """Machines and containers of all nodes of a cluster share their numbers."""
+    taken = {int(row["vmid"]): row for row in rows if row["type"] != "lxc" or row["node"] != node}
+    for name, container in inventory.containers.items():
+        if other := taken.get(container.ct):
+            yield Problem(
+                f"its number is that of {other['type']} {other.get('name', '')!r} on node {other['node']}",
+                where=f"{name} (CT {container.ct})",
+                remedy="plan another number",
+            )
 
 
 def _template(wanted: Hypervisor, stores: Mapping[str, Any], there: Sequence[str]) -> Iterator[Problem]:
@@ -54,7 +74,7 @@ def _template(wanted: Hypervisor, stores: Mapping[str, Any], there: Sequence[str
     if holder not in stores:
         yield Problem("no such storage", where=f"hypervisor.template {wanted.template}", remedy=_one_of(stores))
     elif wanted.template not in there:
-        fetch = f"pveam update; pveam download {holder} {file.rpartition('/')[2]}"
+        fetch = f"pveam update; pveam download {holder} {file.rpartition('/')[2]} (pveam available has today's names)"
         yield Problem(
             f"no such template; there: {', '.join(there) or 'none'}",
             where=f"hypervisor.template {wanted.template}",

@@ -1,7 +1,7 @@
 """The planned machines as a whole: plan, up, status, down, destroy, reset, and one container at a time."""
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +12,7 @@ from provisioning.containers import preflight
 from provisioning.containers.bootstrap import Bootstrap, certificates
 from provisioning.containers.keys import HostKeys, KeyPair, key_file
 from provisioning.containers.login import Login
-from provisioning.containers.machine import HALF_MADE, Machine
+from provisioning.containers.machine import HALF_MADE, Machine, half_made, removal
 from provisioning.containers.places import place_of
 from provisioning.containers.rows import absent, ailing, row
 from provisioning.hypervisor.desired import Desired, desired
@@ -209,10 +209,9 @@ class Stack:
         """On a node that is not ours: the planned containers, each of which must carry our tag."""
         there = {} if self.place.unasked() else self.node.containers()
         ours = [wanted for wanted in self.wanted.values() if wanted.vmid in there]
-        for wanted in ours:
-            self._check_ours(wanted, there[wanted.vmid])
+        removals = [self._removal(wanted, there[wanted.vmid]) for wanted in ours]  # all may be, before the first one is
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(self._remove, ours))
+            list(pool.map(self._give, removals))
         return bool(ours)
 
     def reset(self, name: str, report: Report) -> None:
@@ -221,9 +220,8 @@ class Stack:
             wanted = self._container(name)
             self.place.enter()
             there = self.node.containers()
-            if there.get(wanted.vmid, HALF).get("lock") != HALF_MADE:
-                self._check_ours(wanted, there[wanted.vmid])
-                self._remove(wanted)
+            if wanted.vmid in there:
+                self._give(self._removal(wanted, there[wanted.vmid]))
             self._ensure([self._machines(self.key.public())[name]], report)
 
     def start(self, name: str) -> None:
@@ -260,18 +258,21 @@ class Stack:
 
     def _runs(self, there: dict[int, Any], wanted: Desired) -> bool:
         """Whether it runs. Raises Problem where the container of that number is somebody else's."""
-        seen = there.get(wanted.vmid)
-        stranger = wanted.stranger(str(seen["name"]), str(seen.get("tags", ""))) if seen else None
-        if stranger:
+        seen = there.get(wanted.vmid, HALF)
+        if seen.get("lock") == HALF_MADE:  # it has neither name nor tag yet
+            return False
+        if stranger := wanted.stranger(str(seen["name"]), str(seen.get("tags", ""))):
             raise stranger
-        return seen is not None and seen["status"] == "running"
+        return bool(seen["status"] == "running")
 
     def _shut_down(self, wanted: Desired) -> None:
         self.node.pct("shutdown", str(wanted.vmid), "--timeout", "60", "--forceStop", "1")
 
-    def _check_ours(self, wanted: Desired, seen: dict[str, Any]) -> None:
-        """Only what carries our tag is ours to remove. Raises Problem."""
+    def _removal(self, wanted: Desired, seen: dict[str, Any]) -> list[list[str]]:
+        """The commands that remove a container: one with our tag, or what is half made. Raises Problem."""
         tags = str(seen.get("tags", ""))
+        if seen.get("lock") == HALF_MADE and half_made(self.node.actual(wanted.vmid)):
+            return removal(str(wanted.vmid))
         if not wanted.is_ours(tags):
             raise Problem(
                 f"has not our tag {wanted.options['tags']!r}, but {tags or 'none'}: it may be somebody else's",
@@ -279,8 +280,11 @@ class Stack:
                 remedy=f"if it is ours: pct set {wanted.vmid} --tags {wanted.options['tags']}",
             )
 
-    def _remove(self, wanted: Desired) -> None:
-        self.node.pct("destroy", str(wanted.vmid), "--force", "1", "--purge", "1")
+        return [["pct", "destroy", str(wanted.vmid), "--force", "1", "--purge", "1"]]
+
+    def _give(self, commands: Iterable[Sequence[str]]) -> None:
+        for command in commands:
+            self.node.pct(*command[1:])
 
     def _public_key(self) -> str:
         try:

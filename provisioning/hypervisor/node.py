@@ -18,7 +18,6 @@ class Capacity:
     cores: int
     memory: int
     swap: int
-    disk: int
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,6 @@ class Node:
             cores=int(seen["cpuinfo"]["cpus"]),
             memory=int(seen["memory"]["total"]),
             swap=int(seen["swap"]["total"]),
-            disk=int(seen["rootfs"]["total"]),
         )
 
     def containers(self) -> dict[int, dict[str, Any]]:
@@ -107,6 +105,7 @@ REMEDIES: Mapping[str, str] = {
     "does not exist": "bring it up: python -m provisioning up",
     "no space": "make room on the node's storage",
     "permission": "run as root, or as a user with sudo",
+    "sudo: ": "hypervisor.ssh in the inventory: root@…, or a user with sudo without a password",
 }
 
 

@@ -1,4 +1,4 @@
-"""How a command reaches the node: run here, or by ssh as a user with sudo."""
+"""How a command reaches the node: run here, or by ssh as root or a user with sudo."""
 
 import os
 import shlex
@@ -11,7 +11,8 @@ from provisioning.problem import Problem
 
 # Asked for a password or an unknown host key, ssh would wait for ever; perl's complaints about locales are no answer.
 SSH = ("ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10")
-SUDO = ("sudo", "-n", "env", "LC_ALL=C.UTF-8")
+# Proxmox itself comes without sudo; root, who needs none, is who one usually is there.
+AS_ROOT = '$([ "$(id -u)" = 0 ] || echo sudo -n) env LC_ALL=C.UTF-8 {}'
 OWN = ("pct", "pvesh")
 SSH_FAILED = 255
 # 255 is what ssh says of itself, and what `pct` says of anything (facts: Proxmox, TL;DR 9): the command's becomes 254.
@@ -45,7 +46,7 @@ class Transport:
         """The whole command line that runs `argv` on the node, for whoever keeps it running."""
         if self.ssh is None:
             return [self._here(argv[0]), *argv[1:]]
-        return [*SSH, self.ssh, OWN_FAILURE.format(shlex.join([*SUDO, *argv]))]
+        return [*SSH, self.ssh, OWN_FAILURE.format(AS_ROOT.format(shlex.join(argv)))]
 
     def _here(self, program: str) -> str:
         # A lab whose commands are gone must never be answered by a Proxmox that this machine may be, too.
@@ -80,7 +81,7 @@ class Transport:
         remedy = (
             "compare the key with the host's own and put the right one in known_hosts"
             if changed
-            else f"try `ssh {self.ssh} true`; the user needs a key there and sudo without a password"
+            else f"try `ssh {self.ssh} true`; the user needs a key there, and is root or has sudo without a password"
         )
         what = "its host key is not the known one" if changed else f"cannot be reached: {lines[-1]}"
         return Problem(what, where=f"hypervisor.ssh {self.ssh}", remedy=remedy)

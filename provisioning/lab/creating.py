@@ -18,14 +18,15 @@ LOCK = "create"
 def create(settings: Settings, vmid: int, template: str, given: Mapping[str, str], keys: str = "") -> None:
     """Make a container from the template, stopped. What fails half-way is taken back.
 
-    Until it is whole it is locked for `create`, as on Proxmox: what a killed call left is then made anew.
+    Until it is whole its configuration is a lock for `create` and nothing else, as on Proxmox: what a killed call left
+    has to be unlocked and destroyed.
     """
     _check_free(settings, vmid)
     golden = _golden(settings, vmid, template)
     made = complete(settings, vmid, given)
     size = values.size(values.parse(made["rootfs"], "volume")["size"])
     try:
-        config.save(settings, vmid, Config({**made, "lock": LOCK}))
+        config.save(settings, vmid, Config({"lock": LOCK}))
         disk.copy(golden, settings.image(vmid), size)
         _populate(settings, vmid, keys)
         config.save(settings, vmid, Config(made))
@@ -39,9 +40,7 @@ def create(settings: Settings, vmid: int, template: str, given: Mapping[str, str
 def _check_free(settings: Settings, vmid: int) -> None:
     """A disk without a configuration is somebody's loss, perhaps of a container that runs: it is never overwritten."""
     if config.path(settings, vmid).exists():
-        if config.load(settings, vmid).current.get("lock") != LOCK:
-            raise Refused(f"CT {vmid} already exists on node '{settings.node}'")
-        containers.forget(settings, vmid)
+        raise Refused(f"CT {vmid} already exists on node '{settings.node}'")
     if settings.image(vmid).exists():
         raise Refused(
             f"unable to create CT {vmid} - it has a disk, but no configuration any more: put "
@@ -83,9 +82,11 @@ def _populate(settings: Settings, vmid: int, keys: str) -> None:
 
 
 def populate(settings: Settings, vmid: int, keys: str) -> None:
-    """What is done once in a new container's tree: its own ssh host keys, and root's authorized keys."""
+    """What is done once in a new container's tree: its own ssh host keys, and root's authorized keys.
+
+    The rest of the guest's files are written at each start.
+    """
     tree = containers.mount(settings, vmid)
-    containers.prepared(settings, vmid)
     with guest.opened(tree) as root:
         for kind in KEYS:
             private, public = _host_key(settings, vmid, kind)

@@ -44,7 +44,7 @@ chroot . systemctl enable ssh.service >/dev/null 2>&1
 mkdir -p usr/share/man/man1  # openjdk's postinst fails without it
 : >etc/default/locale        # pam_env warns of its absence at each login
 rm -f etc/ssh/ssh_host_* etc/hostname etc/resolv.conf var/lib/dbus/machine-id
-: >etc/machine-id
+rm -f etc/machine-id           # as Proxmox does: the first boot enables every unit that no preset disables
 sed -i 's|^root:[^:]*:|root:*:|' etc/shadow
 rm -rf var/cache/apt/* var/log/apt var/log/dpkg.log
 mkdir -p var/cache/apt/archives/partial

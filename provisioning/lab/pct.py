@@ -64,6 +64,14 @@ def set_(settings: Settings, line: Sequence[str]) -> str:
     return ""
 
 
+def unlock(settings: Settings, line: Sequence[str]) -> str:
+    """pct unlock VMID."""
+    vmid = arguments.vmid(arguments.parse(line, {}).words, 1)
+    with config.locked(settings, vmid):
+        config.save(settings, vmid, config.load(settings, vmid).without(("lock",), ()))
+    return ""
+
+
 def start(settings: Settings, line: Sequence[str]) -> str:
     """pct start VMID."""
     return _locked(settings, arguments.parse(line, {"skiplock": boolean, "debug": boolean}), containers.start)
@@ -212,4 +220,5 @@ VERBS: dict[str, Callable[[Settings, Sequence[str]], str]] = {
     "start": start,
     "status": status_,
     "stop": stop,
+    "unlock": unlock,
 }

@@ -150,6 +150,20 @@ def _network(settings: Settings, _: tuple[str, ...], __: Asked) -> Any:
     }]  # fmt: skip
 
 
+def _local(settings: Settings, _: tuple[str, ...], __: Asked) -> Any:
+    return [{
+        "type": "node", "id": f"node/{settings.node}", "name": settings.node, "ip": settings.address, "local": 1,
+        "nodeid": 0, "online": 1, "level": "",
+    }]  # fmt: skip
+
+
+def _resources(settings: Settings, _: tuple[str, ...], asked: Asked) -> Any:
+    if asked.get("type") != "vm":
+        raise Refused("the lab's pvesh lists machines only: pass --type vm")
+    rows = _containers(settings, (), {})
+    return [row | {"id": f"lxc/{row['vmid']}", "node": settings.node} for row in rows]
+
+
 def _next(settings: Settings, _: tuple[str, ...], asked: Asked) -> Any:
     taken = set(config.vmids(settings))
     if "vmid" not in asked:
@@ -175,5 +189,7 @@ PATHS: tuple[tuple[str, tuple[str, ...], Answer], ...] = (
     (f"{NODE}/storage", ("content",), _storages),
     (rf"{NODE}/storage/([^/]+)/content", ("content", "vmid"), _content),
     (f"{NODE}/network", ("type",), _network),
+    ("/cluster/status", (), _local),
+    ("/cluster/resources", ("type",), _resources),
     ("/cluster/nextid", ("vmid",), _next),
 )

@@ -16,6 +16,7 @@ LOCKED = "*!"
 SETUID = {  # Debian's own
     *(f"/usr/bin/{name}" for name in ("chage", "chfn", "chsh", "expiry", "gpasswd", "mount", "newgrp", "passwd")),
     *(f"/usr/bin/{name}" for name in ("crontab", "ping", "ssh-agent", "su", "sudo", "umount", "wall", "write")),
+    *(f"/usr/{name}" for name in ("bin/dotlockfile", "sbin/postdrop", "sbin/postqueue")),  # in Proxmox's template
     "/usr/sbin/unix_chkpwd", "/usr/lib/openssh/ssh-keysign", "/usr/lib/dbus-1.0/dbus-daemon-launch-helper",
 }  # fmt: skip
 SECRETS = (

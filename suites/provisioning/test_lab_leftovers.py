@@ -54,11 +54,16 @@ def test_a_disk_without_a_configuration_is_never_overwritten(lab: Node) -> None:
     assert lab.inside("cat", "/var/lib/mine") == "mine\n"
 
 
-def test_what_a_killed_create_left_is_made_anew(bare_lab: Settings) -> None:
-    node_of = Node(bare_lab)
-    (bare_lab.state / "lxc" / "904.conf").write_text("hostname: x\nlock: create\nrootfs: local:904/x,size=1G\n")
+def test_what_a_killed_create_left_is_in_the_way_until_it_is_unlocked_and_destroyed(bare_lab: Settings) -> None:
+    """As on Proxmox (pve-container, API2/LXC.pm: check_vmid_unused, check_lock)."""
+    node_of, again = Node(bare_lab), ("create", "904", TEMPLATE, "--unprivileged", "1", "--rootfs", "local:2")
+    (bare_lab.state / "lxc" / "904.conf").write_text("lock: create\n", encoding="ascii")
     bare_lab.image(904).write_bytes(b"half")
-    node_of.pct("create", "904", TEMPLATE, "--unprivileged", "1", "--rootfs", "local:2", "--net0", NET)
+    assert "CT 904 already exists" in node_of.refused(*again)
+    assert "CT is locked (create)" in node_of.refused("destroy", "904")
+    node_of.pct("unlock", "904")
+    node_of.pct("destroy", "904", "--purge", "1", "--destroy-unreferenced-disks", "1")
+    node_of.pct(*again)
     found = node_of.get("/nodes/pve/lxc/904/config?current=1")
     assert "lock" not in found and found["rootfs"].endswith("size=2G"), found
     node_of.pct("destroy", "904")

@@ -16,7 +16,7 @@ from provisioning.problem import Problem
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleEx"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 WHOLE = Bootstrap(KEY, {"site.crt": PEM}, {"sudo": "1.9.13p3-1+deb12u1"})
-PLACES = ("SSHD_FILE", "SUDOERS_FILE", "CA_FOLDER")
+PLACES = ("SSHD_FILE", "SUDOERS_FILE", "SYSCTL_FILE", "CA_FOLDER")
 # Stand-ins for what only a container's root may do: owners are remembered by inode, installed packages by a file.
 FAKES = {
     "chown": 'o=${1%%:*}; shift; for f; do echo "$o" >"$OWNERS/$(/usr/bin/stat -c %i "$f")"; done',
@@ -30,7 +30,11 @@ FAKES = {
     "dpkg-query": '[ -e "$OWNERS/installed" ] && echo "installed 1.9.13p3-1+deb12u1"',
     "visudo": "",
     "sshd": "",
-    "systemctl": 'case "$1" in is-*) [ -e "$OWNERS/ssh" ] && echo "${1#is-}";; *) : >"$OWNERS/ssh";; esac',
+    "systemctl": 'case "$1 $2" in is-*ssh) [ -e "$OWNERS/ssh" ] && echo "${1#is-}";; mask*) : >"$OWNERS/masked";; '
+    'is-*) [ -e "$OWNERS/masked" ] && case $1 in is-enabled) echo masked;; *) echo inactive; exit 3;; esac;; '
+    '*) : >"$OWNERS/ssh";; esac',
+    "sysctl": "",
+    "ip": "",
     "update-ca-certificates": "echo 1 added",
 }
 
@@ -103,6 +107,7 @@ def test_the_files_are_the_rules_of_sshd_and_sudo_the_one_key_and_the_certificat
     assert modes == {
         "/etc/ssh/sshd_config.d/10-datalake.conf": ("644", "root"),
         "/etc/sudoers.d/datalake": ("440", "root"),
+        "/etc/sysctl.d/10-datalake-ipv6.conf": ("644", "root"),
         "/home/datalake/.ssh/authorized_keys": ("600", "datalake"),
         "/usr/local/share/ca-certificates/site.crt": ("644", "root"),
     }

@@ -283,6 +283,13 @@ def test_only_our_tag_lets_a_container_be_removed() -> None:
 
 
 def test_what_an_interrupted_create_left_is_made_anew() -> None:
-    node = FakeNode(CONFIG | {"lock": "create"}, running=False)
+    node = FakeNode({"lock": "create", "digest": "1"}, running=False)
     assert machine(node).plan(node.actual(109)) == ["created", "started", "bootstrapped"]
-    assert machine(node).steps(node.actual(109))[0] == WANTED.create
+    unlock, destroy, create, start = machine(node).steps(node.actual(109))
+    assert (unlock, destroy[:3]) == (["pct", "unlock", "109"], ["pct", "destroy", "109"])  # else: "already exists"
+    assert (create, start) == (WANTED.create, ["pct", "start", "109"])
+
+
+def test_what_is_locked_for_create_and_holds_something_is_left_alone() -> None:
+    """An interrupted restore over a container has that lock, too."""
+    assert "lock: create" in refused(FakeNode(CONFIG | {"lock": "create"}, running=False))

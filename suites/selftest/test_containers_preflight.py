@@ -10,7 +10,7 @@ from provisioning.hypervisor.node import Capacity, Node
 from provisioning.inventory import Inventory, load
 from provisioning.problem import Exit, Problem
 
-TEMPLATE = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst"
+TEMPLATE = "local:vztmpl/debian-12-standard_12.12-1_amd64.tar.zst"
 STORES = [
     {"storage": "local", "content": "vztmpl,iso,backup"},
     {"storage": "local-lvm", "content": "rootdir,images"},
@@ -19,7 +19,9 @@ CONTENT = "/nodes/pve/storage/local/content"
 SOUND: dict[str, Any] = {
     "/nodes/pve/storage": STORES,
     CONTENT: [{"volid": TEMPLATE, "content": "vztmpl"}],
-    "/nodes/pve/network": [{"iface": "eno1", "type": "eth"}, {"iface": "vmbr0", "type": "bridge"}],
+    "/nodes/pve/network": [{"iface": "vmbr0", "type": "bridge"}],
+    "/cluster/status": [{"type": "cluster", "name": "home"}, {"type": "node", "name": "pve", "local": 1}],
+    "/cluster/resources": [{"type": "lxc", "vmid": 109, "node": "pve"}, {"type": "qemu", "vmid": 100, "node": "b"}],
 }
 
 
@@ -36,7 +38,7 @@ class FakeNode:
         return self.version
 
     def capacity(self) -> Capacity:
-        return Capacity(cores=4, memory=self.memory, swap=0, disk=10**11)
+        return Capacity(cores=4, memory=self.memory, swap=0)
 
 
 def in_the_way(version: str = "8.4.1", memory: int = 16 * 2**30, **changed: Any) -> list[str]:
@@ -45,7 +47,13 @@ def in_the_way(version: str = "8.4.1", memory: int = 16 * 2**30, **changed: Any)
     return [str(problem) for problem in examine(node, load("proxmox"))]
 
 
-PATHS = {"stores": "/nodes/pve/storage", "templates": CONTENT, "network": "/nodes/pve/network"}
+PATHS = {
+    "cluster": "/cluster/status",
+    "resources": "/cluster/resources",
+    "stores": "/nodes/pve/storage",
+    "templates": CONTENT,
+    "network": "/nodes/pve/network",
+}
 
 
 def inventory(folder: Path, text: str) -> Inventory:
@@ -58,14 +66,14 @@ def test_nothing_is_in_the_way_where_all_is_well() -> None:
     assert in_the_way() == []
 
 
-@pytest.mark.parametrize("version", ["8.0", "8.4.14", "9.0.3", "9"])
+@pytest.mark.parametrize("version", ["8.4", "8.4.14", "8.10.1", "9.0.3"])
 def test_a_release_that_we_know_is_taken(version: str) -> None:
     assert in_the_way(version=version) == []
 
 
-@pytest.mark.parametrize("version", ["7.4-3", "10.0", "80.1", ""])
+@pytest.mark.parametrize("version", ["7.4-3", "8.3.5", "10.0", "80.1", "9", ""])
 def test_a_release_that_we_do_not_know_is_refused(version: str) -> None:
-    assert in_the_way(version=version) == [f"node: Proxmox VE {version}; we know 8 and 9: upgrade it"]
+    assert in_the_way(version=version) == [f"node: Proxmox VE {version}; we know 8.4 to 9: upgrade it"]
 
 
 def test_a_template_that_is_not_there_comes_with_the_command_that_fetches_it() -> None:
@@ -73,7 +81,7 @@ def test_a_template_that_is_not_there_comes_with_the_command_that_fetches_it() -
     assert line.startswith(f"hypervisor.template {TEMPLATE}: no such template; there: local:vztmpl/alpine.tar.xz; "), (
         line
     )
-    assert "pveam update; pveam download local debian-12-standard_12.7-1_amd64.tar.zst" in line, line
+    assert "pveam update; pveam download local debian-12-standard_12.12-1_amd64.tar.zst (pveam available" in line, line
 
 
 def test_a_storage_without_any_template_says_so() -> None:
@@ -111,14 +119,30 @@ def test_a_storage_that_takes_containers_is_taken(content: str) -> None:
     ("network", "choices"),
     [
         ([{"iface": "vmbr1", "type": "bridge"}, {"iface": "vmbr9", "type": "bridge"}], "one of: vmbr1, vmbr9"),
-        ([{"iface": "vmbr0", "type": "eth"}], "make one"),
-        ([{"iface": "vmbr0"}], "make one"),
         ([], "make one"),
     ],
-    ids=["others", "no-bridge", "no-type", "none"],
+    ids=["others", "none"],
 )
 def test_a_bridge_that_is_not_there_is_refused_with_those_that_are(network: list[Any], choices: str) -> None:
     assert in_the_way(network=network) == [f"hypervisor.bridge vmbr0: no such bridge; {choices}"]
+
+
+@pytest.mark.parametrize("kind", ["bridge", "OVSBridge", "vnet"])
+def test_a_bridge_of_any_kind_is_taken(kind: str) -> None:
+    assert in_the_way(network=[{"iface": "vmbr0", "type": kind}]) == []
+
+
+def test_a_node_of_another_name_is_told_alone_for_it_cannot_be_asked_more() -> None:
+    lines = in_the_way(cluster=[{"type": "node", "name": "pve2", "local": 1}], stores=[])
+    assert lines == [
+        "hypervisor.node pve: this node is called 'pve2'; put node = \"pve2\" there, or go to pve by hypervisor.ssh"
+    ]
+
+
+@pytest.mark.parametrize(("kind", "node"), [("qemu", "pve"), ("lxc", "pve2"), ("qemu", "pve2")])
+def test_a_number_that_the_cluster_has_given_to_another_is_refused(kind: str, node: str) -> None:
+    (line,) = in_the_way(resources=[{"type": kind, "vmid": 109, "node": node, "name": "mail"}])
+    assert line == f"kafka (CT 109): its number is that of {kind} 'mail' on node {node}; plan another number"
 
 
 def test_a_container_that_is_larger_than_the_whole_node_is_named() -> None:

@@ -66,6 +66,15 @@ def test_output_complaints_and_exit_code_are_told_apart(
     assert answer(shell, command) == seen
 
 
+def test_what_is_said_on_the_way_in_is_no_answer() -> None:
+    noisy = ["sh", "-c", "printf 'perl: warning: Setting locale failed.\n' >&2; printf 'no end'; exec sh"]
+    shell = ShellBackend("kafka (CT 109)", noisy)
+    try:
+        assert answer(shell, "echo told") == (0, "told\n", "")
+    finally:
+        shell.close()
+
+
 @pytest.mark.parametrize("command", ["echo 'open", "if true; then", ")", "echo $("])
 def test_a_command_that_is_no_shell_fails_alone(shell: ShellBackend, command: str) -> None:
     code, out, err = answer(shell, command)

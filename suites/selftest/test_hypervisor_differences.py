@@ -62,7 +62,7 @@ def test_a_container_that_is_as_proxmox_would_tell_it_differs_in_nothing() -> No
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("net0", f"{NET},type=veth,firewall=1"),
+        ("net0", f"{NET},type=veth"),
         ("net0", ",".join(reversed(NET.split(",")))),
         ("memory", "4096"),
         ("unprivileged", "yes"),
@@ -113,6 +113,7 @@ def test_several_name_servers_and_tags_are_compared_without_their_order() -> Non
         ("net0", f"{NET},ip6=fd00::34/64", "restart"),
         ("net0", f"{NET},ip6=auto", "restart"),
         ("net0", f"{NET},tag=7", "restart"),
+        ("net0", f"{NET},firewall=1", "restart"),
         ("net0", f"{NET},rate=1", "restart"),
         ("net0", f"{NET},link_down=1", "restart"),
         ("unprivileged", 0, "refused"),

@@ -95,7 +95,7 @@ def test_a_node_tells_its_release_and_what_it_has(answering: Answering) -> None:
     }
     node = answering({"/version": {"version": "8.4.1", "repoid": "x"}, "/nodes/pve/status": status})
     assert node.release() == "8.4.1"
-    assert node.capacity() == Capacity(cores=4, memory=16 * 2**30, swap=0, disk=10**11)
+    assert node.capacity() == Capacity(cores=4, memory=16 * 2**30, swap=0)
 
 
 def test_containers_are_told_by_number_whether_it_comes_as_text_or_not(answering: Answering) -> None:

@@ -72,9 +72,13 @@ def test_by_ssh_nothing_ever_waits_for_a_password_or_a_yes() -> None:
     assert command[0] == "ssh" and command[-2] == "me@pve", command
 
 
-def test_by_ssh_a_command_runs_under_sudo_that_never_asks() -> None:
-    spelled = Transport(ssh="me@pve").command(["pct", "start", "109"])[-1]
-    assert shlex.split(spelled.partition(";")[0]) == ["sudo", "-n", "env", "LC_ALL=C.UTF-8", "pct", "start", "109"]
+@pytest.mark.parametrize(("user", "sudo"), [("0", ""), ("1000", "sudo -n ")])
+def test_by_ssh_root_needs_no_sudo_and_who_needs_it_is_never_asked(put: Put, user: str, sudo: str) -> None:
+    put("ssh", 'for last; do :; done; exec sh -c "$last"')
+    put("id", f"echo {user}")
+    put("sudo", 'echo "sudo $1 $(shift; exec "$@")"')
+    put("pct", 'echo "pct $* in $LC_ALL"')
+    assert Transport(ssh="me@pve").run(["pct", "start", "109"]).out == f"{sudo}pct start 109 in C.UTF-8\n"
 
 
 def test_by_ssh_a_failure_of_the_command_is_not_taken_for_one_of_ssh(put: Put) -> None:
