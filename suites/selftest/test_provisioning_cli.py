@@ -34,8 +34,9 @@ budget.free_disk = "1 MB"
 
 @pytest.fixture(autouse=True)
 def _nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """State, cache, sockets and secrets of this checkout are out of reach."""
+    """State, cache, sockets, keys and secrets of this machine are out of reach."""
     monkeypatch.setenv("DATALAKE_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr("provisioning.containers.stack.key_file", lambda _: tmp_path / "key")
     monkeypatch.setenv("DATALAKE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("provisioning.local.supervision.RUNTIMES", tmp_path)
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
@@ -301,5 +302,5 @@ def test_the_plan_of_a_lab_needs_no_root(
     run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    code, out, _ = run("plan", "--inventory", "lab")
-    assert code == 0 and out.startswith("# the lab's node answers to root only: the node was not asked\n"), out
+    code, out, err = run("plan", "--inventory", "lab")
+    assert code == 0 and out.startswith("# the lab's node answers to root only: the node was not asked\n"), out + err
