@@ -104,7 +104,7 @@ def _down(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
 
 def _destroy(inventory: Inventory, arguments: argparse.Namespace) -> Exit:
     stack = _stack(inventory, arguments)
-    if not arguments.yes and not _confirmed("destroy", f"Remove {stack.state.folder} with all its data?"):
+    if not arguments.yes and not _confirmed("destroy", f"Remove {stack.belongings} with all data?"):
         print("kept", file=sys.stderr)
         return Exit.USAGE
     print("removed" if stack.destroy() else "there was nothing")

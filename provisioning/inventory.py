@@ -55,7 +55,7 @@ class Container(_Strict):
     `order` is its place in the host's start order. The plan says nothing of swap: Proxmox's own default, said aloud.
     """
 
-    ct: int = Field(ge=100, le=999_999_999)
+    ct: int = Field(ge=100, lt=2**24)  # its hardware address follows from it
     memory: Annotated[Size, Field(ge=16 * 2**20)]
     swap: Size = 512 * 2**20
     cores: int = Field(gt=0, le=8192)
@@ -170,7 +170,7 @@ class Inventory(_Strict):
 
     @model_validator(mode="after")
     def _containers_have_a_hypervisor(self) -> Self:
-        if self.target in ("lab", "proxmox") and self.hypervisor is None:
+        if self.makes_containers and self.hypervisor is None:
             raise ValueError(f"target {self.target!r} needs a [hypervisor] section")
         return self
 
@@ -178,6 +178,12 @@ class Inventory(_Strict):
     def makes_containers(self) -> bool:
         """Whether its machines are containers on a hypervisor, and not only a plan."""
         return self.target in ("lab", "proxmox")
+
+    @property
+    def required_hypervisor(self) -> Hypervisor:
+        """The hypervisor of an inventory that makes containers: without one it is not loaded."""
+        assert self.hypervisor is not None, f"{self.name} makes no containers"  # noqa: S101  the caller's mistake
+        return self.hypervisor
 
 
 def shipped() -> list[str]:
@@ -256,7 +262,7 @@ def _explain(path: Path, error: ValidationError) -> Problem:
 
 
 def _allowed(location: tuple[int | str, ...]) -> list[str]:
-    """Keys of the model at `location`: follow annotations; a step into a dict of models lands on its value model."""
+    """Keys of the model at `location`, which its first word tells."""
     nested: dict[str, type[_Strict]] = {
         "host": Host,
         "containers": Container,

@@ -73,7 +73,7 @@ class File:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """What a container should have: one public key, CA certificates (name -> PEM), packages (name -> version)."""
+    """What a container should have: one public key, CA certificates (name -> PEM), packages (name -> least version)."""
 
     public_key: str
     certificates: Mapping[str, str]
@@ -102,9 +102,7 @@ for unit in {shlex.join(SILENT)}; do
     printf 'unit %s\\t%s\\n' $unit "$(systemctl is-enabled $unit 2>/dev/null) $(systemctl is-active $unit 2>/dev/null)"
 done
 printf 'root keys\\t%s\\n' "$([ -s {ROOT_KEYS} ] && echo some || echo none)"
-for package in {shlex.join(self.packages)}; do
-    printf 'package %s\\t%s\\n' $package "$(dpkg-query -W -f '${{db:Status-Status}} ${{Version}}' $package 2>/dev/null)"
-done
+{"".join(map(_package, self.packages, self.packages.values()))}\
 for file in {paths}; do
     facts="$(stat -c '%a %U' $file 2>/dev/null) $(sha256sum 2>/dev/null <$file | cut -d' ' -f1)"
     printf 'file %s\\t%s\\n' $file "$facts"
@@ -120,7 +118,7 @@ done 2>/dev/null
             "sshd": "active enabled",
             **{f"unit {unit}": "masked inactive" for unit in SILENT},
             "root keys": "none",
-            **{f"package {name}": f"installed {version}" for name, version in self.packages.items()},
+            **{f"package {name}": "enough" for name in self.packages},
             **{f"file {file.path}": file.facts for file in self.files},
         }
 
@@ -152,9 +150,16 @@ done 2>/dev/null
         if f"file {SSHD_FILE}" in missing:
             yield "mkdir -p /run/sshd; sshd -t; systemctl restart ssh"
         if "sshd" in missing:
-            yield "systemctl enable --quiet ssh; systemctl restart ssh"
+            yield "systemctl unmask --quiet ssh; systemctl enable --quiet ssh; systemctl restart ssh"
         if any(f"file {CA_FOLDER}/{name}" in missing for name in self.certificates):
             yield "update-ca-certificates >&2"
+
+
+def _package(name: str, least: str) -> str:
+    """A shell line: whether it is installed, in this version or, as after an update of the site's, a later one."""
+    asked = f"$(dpkg-query -W -f '${{db:Status-Status}} ${{Version}}' {name} 2>/dev/null || true)"
+    enough = f'[ "${{v%% *}}" = installed ] && dpkg --compare-versions "${{v#* }}" ge {least}'
+    return f"v=\"{asked}\"; printf 'package %s\\t%s\\n' {name} $({enough} && echo enough || echo lacking)\n"
 
 
 def facts(printed: str) -> dict[str, str]:

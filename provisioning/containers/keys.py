@@ -86,7 +86,11 @@ class HostKeys:
         lines = (line.split(maxsplit=1) for line in text.splitlines())
         return {words[0].split(",")[0]: words[1] for words in lines if len(words) == 2}
 
-    def pin(self, keys: Mapping[str, str], addresses: Mapping[str, str], domain: str) -> None:
-        """Keep these, and these only."""
-        lines = (f"{name},{name}.{domain},{addresses[name]} {key}\n" for name, key in sorted(keys.items()))
+    def update(self, keys: Mapping[str, str | None], addresses: Mapping[str, str], domain: str) -> None:
+        """Pin these, forget those that are None, and keep the rest, each at its present name and address.
+
+        A container without an address is not planned any more, and its key is nobody's.
+        """
+        kept = {name: key for name, key in {**self.read(), **keys}.items() if key and name in addresses}
+        lines = (f"{name},{name}.{domain},{addresses[name]} {key}\n" for name, key in sorted(kept.items()))
         write_private(self.file, "".join(lines))

@@ -17,6 +17,7 @@ from provisioning.waiting import wait_until
 
 DEBS = "/var/cache/datalake-debs"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
+BOOT = 90.0  # seconds for a container to boot
 HALF_MADE = "create"  # the lock of an interrupted `pct create`
 ADJUSTABLE = ("hot", "restart")
 
@@ -47,7 +48,7 @@ class Machine:
     def _id(self) -> str:
         return str(self.wanted.vmid)
 
-    def ensure(self, actual: Actual | None, timeout: float = 90) -> list[str]:
+    def ensure(self, actual: Actual | None, timeout: float = BOOT) -> list[str]:
         """Bring it from `actual` (None: it is not there) to what is wanted. Returns what was done, a line each.
 
         It has `timeout` seconds to boot.

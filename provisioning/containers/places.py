@@ -10,8 +10,8 @@ from provisioning.dns import zones
 from provisioning.files import make_folder, require_room, write_private
 from provisioning.hypervisor.node import Node
 from provisioning.hypervisor.transport import Transport
-from provisioning.inventory import Hypervisor, Inventory
-from provisioning.lab import host, namespace
+from provisioning.inventory import Inventory
+from provisioning.lab import config, host, namespace
 from provisioning.lab import node as lab_node
 from provisioning.lab.settings import Settings
 from provisioning.problem import Problem
@@ -85,7 +85,7 @@ class LabPlace:
 
     def kept(self) -> frozenset[int]:
         """Those with a configuration in its folder."""
-        return frozenset(int(file.stem) for file in (self.settings.state / "lxc").glob("[1-9]*.conf"))
+        return frozenset(config.vmids(self.settings))
 
     def ailing(self) -> list[str]:
         """The name server, and what shows containers their own sizes."""
@@ -98,9 +98,7 @@ class LabPlace:
 
     def check(self) -> None:
         """Programs, rights, loop devices, and room on the disk."""
-        lacking = host.lacking()
-        if lacking:
-            raise Problem("; ".join(lacking), where="this host", remedy=f"{host.REMEDY} installs what can be installed")
+        host.require()
         there = next(folder for folder in self.settings.state.parents if folder.is_dir())
         require_room(there, self.inventory.budget.free_disk)
 
@@ -172,16 +170,16 @@ class ProxmoxPlace:
 
 def place_of(inventory: Inventory, state: State) -> Place:
     """Where this inventory's containers are made."""
-    wanted = inventory.hypervisor
-    assert wanted is not None, f"{inventory.name} has no [hypervisor]"  # noqa: S101  the inventory's own rule
+    wanted = inventory.required_hypervisor
     if inventory.target == "proxmox":
         return ProxmoxPlace(inventory, state, Node(wanted.node, Transport(ssh=wanted.ssh)))
-    settings = lab_settings(inventory, wanted, state)
+    settings = lab_settings(inventory, state)
     return LabPlace(inventory, settings, Node(wanted.node, Transport(bin=settings.state / "bin")))
 
 
-def lab_settings(inventory: Inventory, wanted: Hypervisor, state: State) -> Settings:
+def lab_settings(inventory: Inventory, state: State) -> Settings:
     """The lab's node as the inventory describes it."""
+    wanted = inventory.required_hypervisor
     return Settings(
         name=inventory.name,
         state=state.folder / "node",

@@ -1,4 +1,4 @@
-"""What must be true of a node before anything is changed on it. Pure, over what the node answered."""
+"""What must be true of a node before anything is changed on it: it is asked, and each answer judged by itself."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +25,7 @@ def check_inventory(inventory: Inventory) -> None:
 
 def examine(node: Node, inventory: Inventory) -> list[Problem]:
     """Everything that is in the way on this node."""
-    wanted = inventory.hypervisor
-    assert wanted is not None, f"{inventory.name} has no [hypervisor]"  # noqa: S101  the inventory's own rule
+    wanted = inventory.required_hypervisor
     here = next(row["name"] for row in node.get("/cluster/status") if row["type"] == "node" and row.get("local"))
     if here != wanted.node:  # every other question would be put to the wrong node, or to none
         remedy = f'put node = "{here}" there, or go to {wanted.node} by hypervisor.ssh'

@@ -27,7 +27,7 @@ def row(wanted: Desired, address: str, seen: Mapping[str, Any] | None) -> Row:
         return absent(wanted, address, kept=False)
     runs = seen["status"] == "running"
     advice = None if runs else f"python -m provisioning start {wanted.name}"
-    if runs and not opens(address):
+    if runs and closed(address):
         advice = "nobody opens at its ssh port: python -m provisioning up mends sshd; then pytest suites/infra"
     return Row(
         name=wanted.name,
@@ -40,10 +40,10 @@ def row(wanted: Desired, address: str, seen: Mapping[str, Any] | None) -> Row:
     )
 
 
-def opens(address: str) -> bool:
-    """Whether somebody opens at the ssh port."""
+def closed(address: str) -> str | None:
+    """Why nobody opens at the ssh port; None where somebody does."""
     try:
         socket.create_connection((address, 22), timeout=PATIENCE).close()
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return error.strerror or str(error)
+    return None

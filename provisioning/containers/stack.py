@@ -1,7 +1,7 @@
 """The planned machines as a whole: plan, up, status, down, destroy, reset, and one container at a time."""
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +12,7 @@ from provisioning.containers import preflight
 from provisioning.containers.bootstrap import Bootstrap, certificates
 from provisioning.containers.keys import HostKeys, KeyPair, key_file
 from provisioning.containers.login import Login
-from provisioning.containers.machine import HALF_MADE, Machine, half_made, removal
+from provisioning.containers.machine import BOOT, HALF_MADE, Machine, half_made, removal
 from provisioning.containers.places import place_of
 from provisioning.containers.rows import absent, ailing, row
 from provisioning.hypervisor.desired import Desired, desired
@@ -26,9 +26,7 @@ from provisioning.waiting import wait_until
 Report = Callable[[str], None]
 PACKAGES = ("sudo",)  # what a minimal image lacks; pinned in artifacts.toml
 AT_ONCE = 3  # containers in the making: more only wait for the disk
-BOOT = 90.0  # seconds for a container to boot
 SSHD = 30.0  # seconds until sshd answers after its container booted
-HALF = {"lock": HALF_MADE}
 UNKNOWN_KEY = "ssh-ed25519 (made at the first up)"
 
 
@@ -127,39 +125,41 @@ class Stack:
             raise problems[-1]
 
     def _ensure(self, machines: Iterable[Machine], report: Report, timeout: float = BOOT) -> list[str]:
-        there = self.node.containers()
+        """Each of them as it should be, and open to who comes with the key. Returns what was done, a line each."""
+        machines, there = list(machines), self.node.containers()
+        whole = {vmid for vmid, seen in there.items() if seen.get("lock") != HALF_MADE}
+        self._pin({one.wanted.name: None for one in machines if one.wanted.vmid not in whole})  # each gets a new one
+        done = self._bring(machines, there, report, timeout)
+        pinned = self.host_keys.read()
+        self._pin({one.wanted.name: one.host_key() for one in machines if one.wanted.name not in pinned})
+        for machine in machines:
+            if done[machine.wanted.name] or machine.wanted.name not in pinned:
+                self._wait_login(machine.wanted)
+        return [f"{machine} {what}" for machine in machines for what in done[machine.wanted.name]]
 
-        def ensure(machine: Machine) -> list[str]:
+    def _bring(
+        self, machines: Sequence[Machine], there: Mapping[int, Any], report: Report, timeout: float
+    ) -> dict[str, list[str]]:
+        """Several at a time from what they are to what they should be. Returns what was done, by name."""
+
+        def bring(machine: Machine) -> list[str]:
             vmid = machine.wanted.vmid
             done = machine.ensure(self.node.actual(vmid) if vmid in there else None, timeout)
             if done:
                 report(f"{machine}: {', '.join(done)}")
-            return [f"{machine} {what}" for what in done]
+            return done
 
-        machines = list(machines)
-        made = {one.wanted.name for one in machines if there.get(one.wanted.vmid, HALF).get("lock") == HALF["lock"]}
-        pinned = self.host_keys.read()
-        if made & pinned.keys():
-            self._pin({name: key for name, key in pinned.items() if name not in made})
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            futures = [pool.submit(ensure, machine) for machine in machines]
+            futures = {machine.wanted.name: pool.submit(bring, machine) for machine in machines}
             try:
-                changed = [line for future in futures for line in future.result()]
+                return {name: future.result() for name, future in futures.items()}
             except BaseException:
                 report("finishing the containers that are in the making …")
                 pool.shutdown(cancel_futures=True)
                 raise
-        fresh = {
-            machine.wanted.name: machine for machine in machines if machine.wanted.name not in self.host_keys.read()
-        }
-        if fresh:
-            self._pin(self.host_keys.read() | {name: machine.host_key() for name, machine in fresh.items()})
-            for machine in fresh.values():
-                self._wait_login(machine.wanted)
-        return changed
 
-    def _pin(self, keys: dict[str, str]) -> None:
-        self.host_keys.pin(keys, self.addresses, self.inventory.domain)
+    def _pin(self, keys: Mapping[str, str | None]) -> None:
+        self.host_keys.update(keys, self.addresses, self.inventory.domain)
 
     def _wait_login(self, wanted: Desired) -> None:
         login = Login(self.addresses[wanted.name], self.key.private, self.host_keys.file)
@@ -195,6 +195,11 @@ class Stack:
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 list(pool.map(self._shut_down, running))
             return self.place.down() or bool(running)
+
+    @property
+    def belongings(self) -> str:
+        """What `destroy` removes."""
+        return f"{', '.join(map(str, self.wanted.values()))} on node {self.node.name}, and {self.state.folder},"
 
     def destroy(self) -> bool:
         """Remove every container that is ours, with its data. False where there was none."""
@@ -239,8 +244,10 @@ class Stack:
     def stop(self, name: str) -> None:
         """Shut one container down."""
         with self._alone():
-            wanted = self._container(name)
-            if self._runs(self.node.containers(), wanted):
+            wanted, there = self._container(name), self.node.containers()
+            if wanted.vmid not in there:
+                raise Problem("is not there", where=str(wanted), remedy="`up` makes it")
+            if self._runs(there, wanted):
                 self._shut_down(wanted)
 
     def require(self, name: str) -> None:
@@ -258,8 +265,8 @@ class Stack:
 
     def _runs(self, there: dict[int, Any], wanted: Desired) -> bool:
         """Whether it runs. Raises Problem where the container of that number is somebody else's."""
-        seen = there.get(wanted.vmid, HALF)
-        if seen.get("lock") == HALF_MADE:  # it has neither name nor tag yet
+        seen = there.get(wanted.vmid)
+        if seen is None or seen.get("lock") == HALF_MADE:  # the latter has neither name nor tag yet
             return False
         if stranger := wanted.stranger(str(seen["name"]), str(seen.get("tags", ""))):
             raise stranger
@@ -294,10 +301,9 @@ class Stack:
 
     def _machines(self, public_key: str) -> dict[str, Machine]:
         known = artifacts.pinned()
-        node = self.inventory.hypervisor
         ready = Bootstrap(
             public_key,
-            certificates(node.ca_files if node else ()),
+            certificates(self.inventory.required_hypervisor.ca_files),
             {name: str(known[name].version) for name in PACKAGES},
         )
         debs = tuple(artifacts.where(PACKAGES).values())

@@ -49,8 +49,7 @@ class Desired:
 
 def desired(inventory: Inventory) -> dict[str, Desired]:
     """Every container of an inventory that makes some, in its start order."""
-    node = inventory.hypervisor
-    assert node is not None, f"{inventory.name} has no [hypervisor]"  # noqa: S101  the inventory's own rule
+    node = inventory.required_hypervisor
     ordered = sorted(inventory.containers.items(), key=lambda entry: (entry[1].order, entry[1].ct))
     return {
         name: Desired(name, plan.ct, node.template, node.storage, plan.disk_gib, _options(name, plan, node, inventory))
@@ -86,7 +85,7 @@ def _options(name: str, plan: Container, node: Hypervisor, inventory: Inventory)
 
 def mac(vmid: int) -> str:
     """An address of Proxmox's own range that follows from the number, so that it survives a reset."""
-    digits = f"{vmid % 2**24:06X}"
+    digits = f"{vmid:06X}"
     return f"BC:24:11:{digits[:2]}:{digits[2:4]}:{digits[4:]}"
 
 

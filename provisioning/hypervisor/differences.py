@@ -1,6 +1,6 @@
 """Desired against actual, on parsed values; each difference with what it takes to remove it. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,12 +11,6 @@ Kind = Literal["hot", "restart", "resize", "refused"]
 
 # Written by Proxmox itself, or a person's own remark: no part of what we ask for.
 NOT_OURS = {"digest", "arch", "description", "lock", "rootfs", "parent", "snaptime", "snapstate"}
-# What `pct set` changes in a running container at once (facts: Proxmox, 1.5). The rest waits for its next start, as
-# does net0 with us: a live change of addresses is only half made inside.
-HOT = {"memory", "swap", "cores", "onboot", "startup", "tags"}
-IMMUTABLE = {"unprivileged", "ostype"}
-LISTS = {"nameserver", "searchdomain", "tags"}
-PROPERTIES = {"features", "startup"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +35,35 @@ class Difference:
         return f"{self.key}: {self.actual or 'not set'} -> {self.desired or 'not set'} ({self.kind})"
 
 
+def _folded(text: str) -> dict[str, str]:
+    return {key: value.lower() for key, value in properties(text).items()}
+
+
+def _link(text: str) -> dict[str, str]:
+    """Proxmox adds the type; nothing else may be there that we did not ask for: a second address, a firewall."""
+    return _folded(text) | {"type": "veth"}
+
+
+# Each option that we set: what a change of it takes, and what of its text counts. `pct set` changes the hot ones in a
+# running container at once (facts: Proxmox, 1.5); the rest waits for its next start, as does net0 with us: a live
+# change of addresses is only half made inside.
+OPTIONS: Mapping[str, tuple[Kind, Callable[[str], object]]] = {
+    "hostname": ("restart", str),
+    "memory": ("hot", str),
+    "swap": ("hot", str),
+    "cores": ("hot", str),
+    "net0": ("restart", _link),
+    "nameserver": ("restart", words),
+    "searchdomain": ("restart", words),
+    "unprivileged": ("refused", boolean),
+    "features": ("restart", _folded),
+    "onboot": ("hot", boolean),
+    "startup": ("hot", _folded),
+    "tags": ("hot", words),
+    "ostype": ("refused", str),
+}
+
+
 def compare(wanted: Desired, actual: Actual) -> list[Difference]:
     """Everything in which a container differs from what it should be; nothing at all where there is no difference."""
     found = [*_options(wanted, actual.config), *_rootfs(wanted, actual.config), *_surplus(wanted, actual.config)]
@@ -53,26 +76,9 @@ def compare(wanted: Desired, actual: Actual) -> list[Difference]:
 def _options(wanted: Desired, config: Mapping[str, Any]) -> Iterator[Difference]:
     for key, value in wanted.options.items():
         seen = config.get(key)
-        if seen is None or not _same(key, value, str(seen)):
-            kind: Kind = "refused" if key in IMMUTABLE else "hot" if key in HOT else "restart"
+        kind, meaning = OPTIONS[key]
+        if seen is None or meaning(value) != meaning(str(seen)):
             yield Difference(key, None if seen is None else str(seen), value, kind)
-
-
-def _same(key: str, wanted: str, seen: str) -> bool:
-    if key in PROPERTIES:
-        return _folded(wanted) == _folded(seen)
-    if key == "net0":
-        # Proxmox adds the type; nothing else may be there that we did not ask for: a second address, a firewall.
-        return _folded(wanted) | {"type": "veth"} == _folded(seen) | {"type": "veth"}
-    if key in LISTS:
-        return words(wanted) == words(seen)
-    if key in ("unprivileged", "onboot"):
-        return boolean(wanted) == boolean(seen)
-    return wanted == seen
-
-
-def _folded(text: str) -> dict[str, str]:
-    return {key: value.lower() for key, value in properties(text).items()}
 
 
 def _rootfs(wanted: Desired, config: Mapping[str, Any]) -> Iterator[Difference]:

@@ -73,7 +73,7 @@ def _in_tree(settings: Settings, command: str, vmid: int) -> int:
     from provisioning.lab import containers, creating
 
     if command == "populate":
-        creating.populate(settings, vmid, sys.stdin.read())
+        creating.populate(settings, vmid)
     else:
         containers.mount(settings, vmid)
         containers.prepared(settings, vmid)

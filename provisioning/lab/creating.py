@@ -1,6 +1,5 @@
 """New containers: their settings completed as Proxmox does, their disk, and what is written into it once."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +14,7 @@ KEYS = ("rsa", "ecdsa", "ed25519")
 LOCK = "create"
 
 
-def create(settings: Settings, vmid: int, template: str, given: Mapping[str, str], keys: str = "") -> None:
+def create(settings: Settings, vmid: int, template: str, given: Mapping[str, str]) -> None:
     """Make a container from the template, stopped. What fails half-way is taken back.
 
     Until it is whole its configuration is a lock for `create` and nothing else, as on Proxmox: what a killed call left
@@ -28,7 +27,7 @@ def create(settings: Settings, vmid: int, template: str, given: Mapping[str, str
     try:
         config.save(settings, vmid, Config({"lock": LOCK}))
         disk.copy(golden, settings.image(vmid), size)
-        _populate(settings, vmid, keys)
+        _populate(settings, vmid)
         config.save(settings, vmid, Config(made))
     except BaseException as error:
         containers.forget(settings, vmid)
@@ -75,14 +74,14 @@ def complete(settings: Settings, vmid: int, given: Mapping[str, str]) -> dict[st
     return {name: options.completed(name, value, seed) for name, value in wanted.items()}
 
 
-def _populate(settings: Settings, vmid: int, keys: str) -> None:
+def _populate(settings: Settings, vmid: int) -> None:
     """Write the guest's files in a mount namespace of its own: no mount is left, whatever becomes of us."""
     wrapper = settings.state / "bin" / "populate"
-    run("unshare", "-m", "--propagation", "private", "--", wrapper, str(vmid), stdin=keys)
+    run("unshare", "-m", "--propagation", "private", "--", wrapper, str(vmid))
 
 
-def populate(settings: Settings, vmid: int, keys: str) -> None:
-    """What is done once in a new container's tree: its own ssh host keys, and root's authorized keys.
+def populate(settings: Settings, vmid: int) -> None:
+    """What is done once in a new container's tree: its own ssh host keys.
 
     The rest of the guest's files are written at each start.
     """
@@ -92,9 +91,6 @@ def populate(settings: Settings, vmid: int, keys: str) -> None:
             private, public = _host_key(settings, vmid, kind)
             guest.replace(root, f"etc/ssh/ssh_host_{kind}_key", private, 0o600)
             guest.replace(root, f"etc/ssh/ssh_host_{kind}_key.pub", public)
-        if keys:
-            guest.replace(root, "root/.ssh/authorized_keys", guest.with_block("", keys.rstrip("\n") + "\n"), 0o700)
-            os.chmod(tree / "root/.ssh", 0o700)
     run("umount", tree)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from provisioning.lab import cgroups
 from provisioning.lab.commands import run, tried
+from provisioning.problem import Problem
 
 PROGRAMS = {  # by the package that brings them, as facts: LXC lab, §2
     "lxc": "lxc-start",
@@ -27,6 +28,12 @@ UNITS = {"lxc": ("lxc.service", "lxc-net.service"), "lxcfs": ("lxcfs.service",),
 DEVICES = ("/dev/loop-control", "/dev/fuse")
 POLICY = Path("/usr/sbin/policy-rc.d")
 REMEDY = "sudo make lab"
+
+
+def require() -> None:
+    """Go on only where this host has what a lab needs. Raises Problem."""
+    if lacks := lacking():
+        raise Problem("; ".join(lacks), where="this host", remedy=f"{REMEDY} installs what can be installed")
 
 
 def lacking() -> list[str]:

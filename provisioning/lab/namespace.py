@@ -14,6 +14,11 @@ FOLDER = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
 
 
+def of_lab(name: str) -> str:
+    """What the namespace of the lab of this name is called, and its control groups."""
+    return f"datalake-{name}"
+
+
 def exists(netns: str) -> bool:
     """Whether there is a namespace of this name: the file alone may be left of one."""
     try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from pathlib import Path
 
 from provisioning.lab import mounts, namespace
 from provisioning.lab.commands import run, tried
@@ -9,7 +10,7 @@ from provisioning.lab.settings import Settings
 from provisioning.problem import Problem
 
 MADE = "made-run-netns"
-OURS = "made-namespace"
+RUN = Path("/run")  # forgotten with the namespaces, when the machine starts anew
 
 
 def up(settings: Settings) -> bool:
@@ -19,20 +20,40 @@ def up(settings: Settings) -> bool:
 
 
 def _namespace(settings: Settings) -> bool:
-    ours = settings.state / "run" / OURS
     if namespace.exists(settings.netns):
-        if not ours.exists():
-            raise Problem(
-                "is there already, and this lab did not make it", where=f"network namespace {settings.netns}",
-                remedy=f"if nobody needs it: ip netns del {settings.netns}; or give the inventory another name",
-            )  # fmt: skip
+        require_ours(settings)
         return False
-    ours.touch()
+    claim(settings)
     if str(namespace.FOLDER) not in mounts.under(namespace.FOLDER):  # `ip` mounts it on itself for the first one
         (settings.state / "run" / MADE).touch()
     (namespace.FOLDER / settings.netns).unlink(missing_ok=True)  # what a reboot or crash left is a plain file
     run("ip", "netns", "add", settings.netns)
     return True
+
+
+def owner(settings: Settings) -> Path:
+    """Says which lab made the namespace: labs of one name may live in several folders, one at a time."""
+    return RUN / f"{settings.netns}.owner"
+
+
+def claim(settings: Settings) -> None:
+    """Write down that the namespace is ours."""
+    owner(settings).write_text(str(settings.state), encoding="utf-8")
+
+
+def require_ours(settings: Settings) -> None:
+    """Go on only where nobody else made the namespace that is there, or there is none. Raises Problem."""
+    file = owner(settings)
+    made_by = file.read_text(encoding="utf-8") if file.exists() else None
+    if not namespace.exists(settings.netns) or made_by == str(settings.state):
+        return
+    remedy = (
+        f"take that one down first (DATALAKE_STATE={Path(made_by).parents[1]}), or give the inventory another name"
+        if made_by
+        else f"if nobody needs it: ip netns del {settings.netns}; or give the inventory another name"
+    )
+    where = f"network namespace {settings.netns}"
+    raise Problem(f"is there already, and {made_by or 'no lab'} made it", where=where, remedy=remedy)
 
 
 def _loopback(settings: Settings) -> bool:
@@ -87,6 +108,7 @@ def down(settings: Settings) -> bool:
     if there:
         tried("ip", "netns", "del", settings.netns)
         file.unlink(missing_ok=True)
+    owner(settings).unlink(missing_ok=True)
     made = settings.state / "run" / MADE
     if made.exists() and not any(namespace.FOLDER.iterdir()):
         mounts.release(namespace.FOLDER)

@@ -33,7 +33,7 @@ from provisioning.waiting import wait_until
 Report = Callable[[str], None]
 FOLDERS = ("bin", "ct", "images", "log", "lxc", "run")
 LIBRARY = "lib"
-NEEDED = ("__init__", "problem", "waiting", "files", "sizes", "tools")  # of ours, beside the lab itself
+NEEDED = ("__init__", "problem", "waiting", "tools")  # of ours, beside the lab itself
 CHECKOUT = Path(__file__).parents[2]
 DAEMONS = ("named", "lxcfs")
 SHUTDOWN = PATIENCE = 30
@@ -45,8 +45,7 @@ def up(settings: Settings, zones: Mapping[str, str], report: Report) -> bool:
     Containers are left as they are, but stopped where lxcfs had ended under them. Raises Problem for a host that lacks
     something, and for zones that named refuses.
     """
-    if lacks := host.lacking():
-        raise Problem("; ".join(lacks), where="this host", remedy=f"{host.REMEDY} installs what can be installed")
+    host.require()
     _check_place(settings.state)
     image.build(settings.cache, report)
     if not namespace.exists(settings.netns) and _processes(settings):
@@ -151,7 +150,11 @@ def _lxcfs(settings: Settings, report: Report) -> bool:
 
 
 def down(settings: Settings) -> bool:
-    """Stop the containers, named and lxcfs, and remove the namespace; images and configuration stay."""
+    """Stop the containers, named and lxcfs, and remove the namespace; images and configuration stay.
+
+    Raises Problem where another lab of the same name is up: namespace and control groups are that one's.
+    """
+    network.require_ours(settings)
     stopped = _stop_containers(settings)
     _end(settings, lambda: cgroups.processes(cgroups.of_lab(settings.cgroup)))
     daemons_stopped = [Daemon(settings, name).stop() for name in DAEMONS]
@@ -178,7 +181,11 @@ def _stop_containers(settings: Settings) -> bool:
 
 
 def destroy(settings: Settings) -> bool:
-    """Remove the lab and all that it made, in whatever state a crash has left it; True where there was something."""
+    """Remove the lab and all that it made, in whatever state a crash has left it; True where there was something.
+
+    Raises Problem as `down` does.
+    """
+    network.require_ours(settings)
     before = leftovers(settings)
     _end(settings, lambda: _processes(settings))
     for name in DAEMONS:
@@ -215,6 +222,7 @@ def leftovers(settings: Settings) -> list[str]:
     found = [f"mount {target}" for target in mounts.under(state)]
     found += [f"loop device {device}" for device in disk.loops(state)]
     found += [f"network namespace {settings.netns}"] if (namespace.FOLDER / settings.netns).exists() else []
+    found += [f"record {record}"] if (record := network.owner(settings)).exists() else []
     found += [f"control group {group}" for group in cgroups.of_lab(settings.cgroup)]
     found += [f"process {pid}: {daemons.command_line(pid)[:100].strip()}" for pid in _processes(settings)]
     lines = state / "run" / "subids"

@@ -88,16 +88,9 @@ OPTIONS: dict[str, Kind] = {
 NET_KIND = properties(NET, "name")
 NUMBERED = re.compile(r"(net)(\d|[12]\d|3[01])")
 CREATE_ONLY: dict[str, Kind] = {
-    "bwlimit": integer(0),
-    "force": boolean,
-    "ignore-unpack-errors": boolean,
-    "ostemplate": text(255),
     "password": text(255, 5),
-    "pool": text(255),
-    "ssh-public-keys": text(1 << 16),
     "start": boolean,
     "storage": text(255),
-    "unique": boolean,
 }
 SET_ONLY: dict[str, Kind] = {"delete": listed(text(64)), "digest": text(40), "revert": listed(text(64))}
 DEFAULTS = {"arch": "amd64", "memory": "512", "ostype": "debian", "swap": "512"}  # written when created

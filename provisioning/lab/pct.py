@@ -1,14 +1,13 @@
 """`pct`: the verbs, their arguments and what they print (facts: Proxmox, §1.5 and §1.6; pve-container CLI/pct.pm)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 
 from provisioning.lab import arguments, changing, config, containers, creating, inside, options, status
 from provisioning.lab.refused import Refused
 from provisioning.lab.settings import Settings
 from provisioning.lab.values import Kind, boolean, integer, text, words
 
-TAKES_PATIENCE = 60
+SHUTDOWN_TIMEOUT = 60  # seconds, where none is given: Proxmox's own
 
 
 def main(settings: Settings, line: Sequence[str]) -> str:
@@ -24,8 +23,6 @@ def create(settings: Settings, line: Sequence[str]) -> str:
     given = arguments.parse(line, options.CREATE_ONLY, lambda name: options.kind_of(name, {}))
     vmid, template = arguments.vmid(given.words, 2), given.words[1]
     wanted = dict(given.options)
-    if keys := wanted.pop("ssh-public-keys", ""):  # for pct a file, for the API the text (facts: Proxmox, §1.2)
-        keys = _text(keys)
     rootfs = wanted.pop("rootfs", None)
     wanted = options.checked(wanted, options.CREATE_ONLY) | ({"rootfs": rootfs} if rootfs else {})
     if "password" in wanted:
@@ -35,7 +32,7 @@ def create(settings: Settings, line: Sequence[str]) -> str:
         wanted["rootfs"] = f"{wanted['storage']}:4"
     wanted = {name: value for name, value in wanted.items() if name not in options.CREATE_ONLY}
     with config.locked(settings, vmid):
-        creating.create(settings, vmid, template, wanted, keys)
+        creating.create(settings, vmid, template, wanted)
         if begin:
             containers.start(settings, vmid)
     return ""
@@ -74,12 +71,12 @@ def unlock(settings: Settings, line: Sequence[str]) -> str:
 
 def start(settings: Settings, line: Sequence[str]) -> str:
     """pct start VMID."""
-    return _locked(settings, arguments.parse(line, {"skiplock": boolean, "debug": boolean}), containers.start)
+    return _locked(settings, arguments.parse(line, {}), containers.start)
 
 
 def stop(settings: Settings, line: Sequence[str]) -> str:
     """pct stop VMID."""
-    return _locked(settings, arguments.parse(line, {"skiplock": boolean}), containers.stop)
+    return _locked(settings, arguments.parse(line, {}), containers.stop)
 
 
 SHUTDOWN: dict[str, Kind] = {"timeout": integer(0), "forceStop": boolean}
@@ -89,14 +86,14 @@ def shutdown(settings: Settings, line: Sequence[str]) -> str:
     """pct shutdown VMID [--timeout SECONDS] [--forceStop]."""
     given = arguments.parse(line, SHUTDOWN)
     asked = options.checked(given.options, SHUTDOWN)
-    timeout, force = int(asked.get("timeout", TAKES_PATIENCE)), asked.get("forceStop") == "1"
+    timeout, force = int(asked.get("timeout", SHUTDOWN_TIMEOUT)), asked.get("forceStop") == "1"
     return _locked(settings, given, lambda lab, vmid: containers.shutdown(lab, vmid, timeout, force))
 
 
 def reboot(settings: Settings, line: Sequence[str]) -> str:
     """pct reboot VMID [--timeout SECONDS]: shut down and start, so that pending changes take effect."""
     given = arguments.parse(line, {"timeout": integer(0)})
-    timeout = int(options.checked(given.options, SHUTDOWN).get("timeout", TAKES_PATIENCE))
+    timeout = int(options.checked(given.options, SHUTDOWN).get("timeout", SHUTDOWN_TIMEOUT))
 
     def again(lab: Settings, vmid: int) -> None:
         containers.shutdown(lab, vmid, timeout, force=False)
@@ -147,13 +144,6 @@ def list_(settings: Settings, line: Sequence[str]) -> str:
     return _lines("{:<10} {:<10} {:<12} {:<20}".format(*row) for row in (*head, *rows))
 
 
-def df(settings: Settings, line: Sequence[str]) -> str:
-    """pct df VMID; of running containers only, for of others Proxmox mounts them."""
-    vmid = arguments.vmid(arguments.parse(line, {}).words, 1)
-    containers.running_pid(settings, vmid)
-    return _lines("{:<6} {:<27} {:>6} {:>6} {:>6} {:>5} {}".format(*cells) for cells in status.df(settings, vmid))
-
-
 DESTROY: dict[str, Kind] = {"force": boolean, "purge": boolean, "destroy-unreferenced-disks": boolean}
 
 
@@ -192,13 +182,6 @@ def _flag(given: arguments.Arguments, name: str) -> bool:
     return options.checked(given.options, dict.fromkeys(given.options, boolean)).get(name) == "1"
 
 
-def _text(file: str) -> str:
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise Refused(f"unable to read {file}: {error.strerror}") from None
-
-
 def _lines(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
@@ -207,7 +190,6 @@ VERBS: dict[str, Callable[[Settings, Sequence[str]], str]] = {
     "config": config_,
     "create": create,
     "destroy": destroy,
-    "df": df,
     "exec": inside.exec_,
     "list": list_,
     "pending": pending,

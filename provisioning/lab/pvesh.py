@@ -12,7 +12,7 @@ from provisioning.lab import arguments, cgroups, config, image, options, status
 from provisioning.lab.commands import run
 from provisioning.lab.refused import Invalid, Refused
 from provisioning.lab.settings import Settings
-from provisioning.lab.values import VMID, Kind, boolean, one_of, text
+from provisioning.lab.values import Kind, boolean, one_of, text
 
 VERSION = {"version": "8.4.0", "release": "8.4", "repoid": "lab"}
 KINDS: dict[str, Kind] = {
@@ -52,15 +52,6 @@ def answer(settings: Settings, path: str, asked: Asked) -> Any:
                 raise Invalid(dict.fromkeys(bad, why))
             return handler(settings, parts, options.checked(asked, KINDS))
     raise Refused(f"No 'get' handler defined for '{path}'")
-
-
-def _nodes(settings: Settings, _: tuple[str, ...], __: Asked) -> Any:
-    load = _node(settings)
-    return [{
-        "node": settings.node, "id": f"node/{settings.node}", "type": "node", "status": "online",
-        "maxcpu": load["cpuinfo"]["cpus"], "maxmem": load["memory"]["total"], "mem": load["memory"]["used"],
-        "maxdisk": load["rootfs"]["total"], "disk": load["rootfs"]["used"], "uptime": load["uptime"],
-    }]  # fmt: skip
 
 
 def _node_status(settings: Settings, _: tuple[str, ...], __: Asked) -> Any:
@@ -164,22 +155,10 @@ def _resources(settings: Settings, _: tuple[str, ...], asked: Asked) -> Any:
     return [row | {"id": f"lxc/{row['vmid']}", "node": settings.node} for row in rows]
 
 
-def _next(settings: Settings, _: tuple[str, ...], asked: Asked) -> Any:
-    taken = set(config.vmids(settings))
-    if "vmid" not in asked:
-        return str(next(vmid for vmid in range(100, 10**9) if vmid not in taken))
-    if not VMID.fullmatch(asked["vmid"]):
-        raise Invalid({"vmid": "invalid format - value does not look like a valid VM ID"})
-    if int(asked["vmid"]) in taken:
-        raise Invalid({"vmid": f"VM {asked['vmid']} already exists"})
-    return asked["vmid"]
-
-
 NODE = r"/nodes/(?P<node>[^/]+)"
 ONE = rf"{NODE}/lxc/(\d+)"
 PATHS: tuple[tuple[str, tuple[str, ...], Answer], ...] = (
     ("/version", (), lambda *_: VERSION),
-    ("/nodes", (), _nodes),
     (f"{NODE}/status", (), _node_status),
     (f"{NODE}/lxc", (), _containers),
     (f"{ONE}/config", ("current",), _config),
@@ -191,5 +170,4 @@ PATHS: tuple[tuple[str, tuple[str, ...], Answer], ...] = (
     (f"{NODE}/network", ("type",), _network),
     ("/cluster/status", (), _local),
     ("/cluster/resources", ("type",), _resources),
-    ("/cluster/nextid", ("vmid",), _next),
 )

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from provisioning.lab import namespace
 from provisioning.problem import Problem
 
 FILE = "node.json"
@@ -26,12 +27,12 @@ class Settings:
     @property
     def netns(self) -> str:
         """The network namespace that containers, named and every command of the node live in."""
-        return f"datalake-{self.name}"
+        return namespace.of_lab(self.name)
 
     @property
     def cgroup(self) -> str:
         """Where the containers' control groups lie; those of their monitors in `CGROUP.monitor`."""
-        return f"datalake-{self.name}"
+        return namespace.of_lab(self.name)
 
     @property
     def containers(self) -> Path:

@@ -109,16 +109,3 @@ def _interface(link: Mapping[str, Any]) -> Row:
         "name": link["ifname"], "hardware-address": link["address"], "hwaddr": link["address"],
         "ip-addresses": addresses, **old,
     }  # fmt: skip
-
-
-def df(settings: Settings, vmid: int) -> list[tuple[str, ...]]:
-    """Rows of `pct df`, the heading first; no per cent sign is printed (facts: Proxmox, §1.6)."""
-    seen, volume = of(settings, vmid), values.parse(config.load(settings, vmid).current["rootfs"], "volume")["volume"]
-    size, used = seen["maxdisk"], seen["disk"]
-    row = ("rootfs", volume, _short(size), _short(used), _short(size - used), f"{used / size * 100:.1f}", "/")
-    return [("MP", "Volume", "Size", "Used", "Avail", "Use%", "Path"), row]
-
-
-def _short(size: int) -> str:
-    unit = next((unit for unit in ("T", "G", "M") if size >= values.UNITS[unit]), "K")
-    return f"{size / values.UNITS[unit]:.1f}{unit}"

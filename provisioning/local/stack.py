@@ -214,6 +214,11 @@ class Stack:
             self.supervisor.shutdown()
             return ran
 
+    @property
+    def belongings(self) -> str:
+        """What `destroy` removes."""
+        return str(self.state.folder)
+
     def destroy(self) -> bool:
         """Stop everything and remove the data. False where there was none."""
         with self.state.alone():

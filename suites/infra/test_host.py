@@ -8,7 +8,7 @@ from testinfra.host import Host
 
 from fixtures.node import Outside, Planned
 from provisioning.hypervisor.node import Node
-from provisioning.inventory import Inventory
+from provisioning.inventory import Hypervisor, Inventory
 
 pytestmark = [pytest.mark.requires("containers"), pytest.mark.impact("observe")]
 LEFT_BY_KERNEL = 0.95  # of the memory that is built in
@@ -22,14 +22,13 @@ def test_it_answers_as_the_planned_proxmox(node: Node, inventory: Inventory) -> 
 
 
 @pytest.mark.verifies("host.node")
-def test_the_bridge_has_the_planned_address(on_node: Host, inventory: Inventory) -> None:
-    assert inventory.hypervisor is not None
-    links = json.loads(on_node.check_output("ip -j -4 addr show dev %s", inventory.hypervisor.bridge))
+def test_the_bridge_has_the_planned_address(on_node: Host, inventory: Inventory, hypervisor: Hypervisor) -> None:
+    links = json.loads(on_node.check_output("ip -j -4 addr show dev %s", hypervisor.bridge))
     seen = {f"{entry['local']}/{entry['prefixlen']}" for link in links for entry in link["addr_info"]}
-    expected = f"{inventory.host.address}/{inventory.hypervisor.prefix}"
-    surplus = seen - {expected, f"{inventory.hypervisor.gateway}/{inventory.hypervisor.prefix}"}
+    expected = f"{inventory.host.address}/{hypervisor.prefix}"
+    surplus = seen - {expected, f"{hypervisor.gateway}/{hypervisor.prefix}"}
     assert expected in seen and not surplus, (
-        f"{inventory.hypervisor.bridge} has {sorted(seen)}, expected {expected}, at most the gateway's beside it"
+        f"{hypervisor.bridge} has {sorted(seen)}, expected {expected}, at most the gateway's beside it"
     )
 
 
@@ -76,12 +75,11 @@ def test_its_clock_is_kept_by_ntp(on_node: Host) -> None:
 
 @pytest.mark.verifies("host.proxmox")
 @pytest.mark.requires("proxmox")
-def test_its_storage_is_thin(node: Node, inventory: Inventory) -> None:
+def test_its_storage_is_thin(node: Node, hypervisor: Hypervisor) -> None:
     """120 GB are planned on 100 GB: on thick storage the last `pct create` fails."""
-    assert inventory.hypervisor is not None
     stores = {entry["storage"]: entry["type"] for entry in node.get(f"/nodes/{node.name}/storage")}
-    seen = stores.get(inventory.hypervisor.storage)
-    assert seen in THIN, f"storage {inventory.hypervisor.storage} is {seen}, expected one of {THIN}"
+    seen = stores.get(hypervisor.storage)
+    assert seen in THIN, f"storage {hypervisor.storage} is {seen}, expected one of {THIN}"
 
 
 @pytest.mark.verifies("host.proxmox")

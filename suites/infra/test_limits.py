@@ -1,4 +1,4 @@
-"""Memory, swap, cores and disk are the planned ones: configured, in force outside, and seen inside.
+"""Memory, swap and cores are the planned ones: configured, in force outside, and seen inside; the disk as it is made.
 
 facts: Proxmox, 5: R1 to R4. Inside, the kernel's own files say `max`: lxcfs is what shows a container its limits, and
 the outer control group is what sets them.
@@ -42,6 +42,15 @@ def test_its_swap_is_configured_as_planned(container: Planned, outside: Outside)
 
 
 @pytest.mark.verifies("containers.swap")
+def test_its_swap_is_limited_as_planned(container: Planned, alive: Outside) -> None:
+    together = container.plan.memory if alive.hierarchy("memory") else 0  # v1 counts memory and swap together
+    seen = int(alive.limit("memory", "memory.memsw.limit_in_bytes", "memory.swap.max").replace("max", "-1")) - together
+    assert seen == container.plan.swap, (
+        f"{container}: the control group allows {seen} bytes of swap, expected {container.plan.swap}"
+    )
+
+
+@pytest.mark.verifies("containers.swap")
 @pytest.mark.comparable("swap")
 def test_it_sees_the_planned_swap(container: Planned, inside: Host) -> None:
     seen = int(inside.check_output("awk '/^SwapTotal/ {print $2}' /proc/meminfo")) * 1024
@@ -74,7 +83,7 @@ def test_nothing_else_limits_its_time(container: Planned, alive: Outside) -> Non
 
 @pytest.mark.verifies("containers.disk")
 def test_its_disk_is_configured_as_planned(container: Planned, outside: Outside) -> None:
-    volume, *rest = str(outside.config["rootfs"]).split(",")
+    volume, *rest = str(outside.config.get("rootfs")).split(",")
     assert rest == [f"size={container.plan.disk_gib}G"], (
         f"{container}: rootfs is {volume} with {rest}, expected size={container.plan.disk_gib}G and no more"
     )

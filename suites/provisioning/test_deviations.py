@@ -31,6 +31,8 @@ def test_it_is_seen_by_the_promises_that_the_registry_names(
         take_back(lab, one)
     red = results.load(tmp_path / "red")
     failed = [row for row in red.rows if row.verdict == "failed"]
+    died = [row.test for row in red.rows if row.verdict == "error" and not row.test.startswith("probe::")]
+    assert not died, f"{one.name}: neither red nor green, but dead: {died}"
     assert broken(red) == one.breaks, f"{one.name}: red are {sorted(broken(red))}, expected {sorted(one.breaks)}"
     said = "\n".join(str(row.message) for row in failed)
     missing = [word for word in (*one.names, *([] if one.of_node else [named(lab, one)])) if word not in said]

@@ -4,12 +4,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fixtures.bare_node import CGROUP, NET, TEMPLATE, VMID, ZONE, Node, booted
-from provisioning.lab import node
+from provisioning.lab import network, node
 from provisioning.lab.settings import Settings
 from provisioning.problem import Problem
 from provisioning.temporary import remove_lab
@@ -108,6 +109,14 @@ def test_what_a_lab_would_leave_is_found_and_destroyed(make_bare_lab: Any) -> No
     assert not node.destroy(replace(settings)), "there was nothing left to destroy"
 
 
+def test_a_lab_of_the_same_name_in_another_folder_is_left_alone(lab: Node, tmp_path: Path) -> None:
+    twin = replace(lab.settings, state=tmp_path / "twin" / "node")
+    for command in (node.down, node.destroy):
+        with pytest.raises(Problem, match=rf"is there already, and {lab.settings.state} made it; .*DATALAKE_STATE="):
+            command(twin)
+    assert "running" in lab.pct("status", VMID)
+
+
 def test_a_lab_that_a_killed_run_left_is_swept_with_all_that_runs_in_it(make_bare_lab: Any) -> None:
     settings = make_bare_lab()
     node.up(settings, {"lab.test": ZONE}, print)
@@ -123,6 +132,7 @@ def plant(settings: Settings) -> "subprocess.Popen[bytes]":
         folder.mkdir()
     with disk.open("wb") as file:
         file.truncate(1 << 20)
+    network.claim(settings)
     subprocess.run(["ip", "netns", "add", settings.netns], check=True)
     subprocess.run(["losetup", "-f", disk], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "none", tree], check=True)

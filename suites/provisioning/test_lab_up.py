@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,7 @@ def own_lab() -> Iterator[Lab]:
 
 def left(lab: Lab) -> list[str]:
     """What the lab would leave on this machine."""
-    assert lab.inventory.hypervisor is not None
-    return leftovers(lab_settings(lab.inventory, lab.inventory.hypervisor, State(lab.stack.state)))
+    return leftovers(lab_settings(lab.inventory, State(lab.stack.state)))
 
 
 def running(lab: Lab) -> list[str]:
@@ -101,13 +101,30 @@ def test_reset_makes_a_container_anew_and_touches_no_other(running_lab: Lab, mea
     assert " is up: nothing changed" in running_lab.stack.command("up").stdout, "it is not as after provisioning"
 
 
-def test_down_keeps_what_containers_hold(running_lab: Lab) -> None:
+def test_down_and_up_keep_what_containers_hold_and_what_was_set(running_lab: Lab) -> None:
     running_lab.shell("gitea", "inside", "echo kept >/var/lib/kept; sync")
     assert running_lab.stack.command("down").returncode == 0
     assert not [line for line in left(running_lab) if "process" in line or "namespace" in line], "something still runs"
     assert running_lab.stack.command("status").returncode == 3, "status says that a stopped lab runs"
     assert running_lab.stack.command("up").returncode == 0
     assert running_lab.shell("gitea", "inside", "cat /var/lib/kept") == "kept\n"
+    judged = running_lab.pytest("suites/infra", "-n", "2")  # a second boot undoes what was set for the first one only
+    assert judged.returncode == 0, judged.stdout
+
+
+def test_a_container_that_is_planned_elsewhere_moves_there(running_lab: Lab) -> None:
+    planned = Path(running_lab.stack.inventory)
+    other = running_lab.stack.folder / "moved" / planned.name
+    other.parent.mkdir()
+    other.write_text(f'{planned.read_text(encoding="utf-8")}[containers.hive]\naddress = "192.168.4.99"\n')
+    try:
+        done = running_lab.stack.run("provisioning", "up", "--inventory", str(other))
+        assert done.returncode == 0 and "192.168.4.99" in done.stderr, done.stdout + done.stderr
+        judged = replace(running_lab, stack=replace(running_lab.stack, inventory=str(other))).pytest("suites/infra")
+        assert judged.returncode == 0, judged.stdout
+    finally:
+        back = running_lab.stack.command("up")
+    assert back.returncode == 0 and "192.168.4.99" in back.stderr, back.stdout + back.stderr
 
 
 def test_one_container_is_stopped_and_started(running_lab: Lab) -> None:

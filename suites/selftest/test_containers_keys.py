@@ -144,25 +144,39 @@ def test_no_shipped_inventory_keeps_its_key_in_the_checkout(inventory: str) -> N
 
 def test_host_keys_are_read_as_they_were_pinned(tmp_path: Path) -> None:
     pinned = HostKeys(tmp_path / "state/known_hosts")
-    pinned.pin(HOST_KEYS, ADDRESSES, "gti.local")
+    pinned.update(HOST_KEYS, ADDRESSES, "gti.local")
     assert pinned.read() == HOST_KEYS
     assert f"{pinned.file.stat().st_mode & 0o777:o}" == "600"
 
 
 def test_ssh_finds_a_pinned_key_by_name_full_name_and_address(tmp_path: Path) -> None:
     pinned = HostKeys(tmp_path / "known_hosts")
-    pinned.pin(HOST_KEYS, ADDRESSES, "gti.local")
+    pinned.update(HOST_KEYS, ADDRESSES, "gti.local")
     assert pinned.file.read_text().splitlines() == [
         "airflow,airflow.gti.local,192.168.4.36 ssh-ed25519 AAAAairflow",
         "kafka,kafka.gti.local,192.168.4.34 ssh-ed25519 AAAAkafka",
     ]
 
 
-def test_pinning_keeps_these_keys_and_no_older_ones(tmp_path: Path) -> None:
+def test_a_new_key_takes_the_place_of_the_older_and_others_stay(tmp_path: Path) -> None:
     pinned = HostKeys(tmp_path / "known_hosts")
-    pinned.pin(HOST_KEYS, ADDRESSES, "gti.local")
-    pinned.pin({"kafka": "ssh-ed25519 AAAAnew"}, ADDRESSES, "gti.local")
-    assert pinned.read() == {"kafka": "ssh-ed25519 AAAAnew"}
+    pinned.update(HOST_KEYS, ADDRESSES, "gti.local")
+    pinned.update({"kafka": "ssh-ed25519 AAAAnew"}, ADDRESSES, "gti.local")
+    assert pinned.read() == {**HOST_KEYS, "kafka": "ssh-ed25519 AAAAnew"}
+
+
+def test_a_key_is_forgotten_with_its_container(tmp_path: Path) -> None:
+    pinned = HostKeys(tmp_path / "known_hosts")
+    pinned.update(HOST_KEYS, ADDRESSES, "gti.local")
+    pinned.update({"kafka": None}, ADDRESSES, "gti.local")
+    assert pinned.read().keys() == HOST_KEYS.keys() - {"kafka"}
+
+
+def test_keys_follow_to_where_their_containers_are_planned_now(tmp_path: Path) -> None:
+    pinned = HostKeys(tmp_path / "known_hosts")
+    pinned.update(HOST_KEYS, ADDRESSES, "gti.local")
+    pinned.update({}, {"kafka": "192.168.4.99"}, "gti.local")
+    assert pinned.file.read_text() == f"kafka,kafka.gti.local,192.168.4.99 {HOST_KEYS['kafka']}\n"
 
 
 def test_before_anything_was_made_no_host_key_is_known(tmp_path: Path) -> None:
@@ -171,5 +185,5 @@ def test_before_anything_was_made_no_host_key_is_known(tmp_path: Path) -> None:
 
 def test_with_nothing_to_pin_nothing_is_known(tmp_path: Path) -> None:
     pinned = HostKeys(tmp_path / "known_hosts")
-    pinned.pin({}, ADDRESSES, "gti.local")
+    pinned.update({}, ADDRESSES, "gti.local")
     assert pinned.read() == {}

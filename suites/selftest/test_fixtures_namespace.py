@@ -9,7 +9,7 @@ from provisioning import connection
 from provisioning.connection import Connection
 from provisioning.lab import namespace
 from provisioning.problem import Problem
-from provisioning.state import State
+from provisioning.state import CHECKOUT, State
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +73,18 @@ def test_a_run_that_speaks_of_the_lab_belongs_into_its_namespace(args: list[str]
 )
 def test_a_run_that_speaks_of_no_lab_stays_where_it_is(args: list[str]) -> None:
     assert lab_of(args) is None
+
+
+@pytest.mark.parametrize(
+    ("folder", "path"),
+    [(".", "suites/provisioning"), ("suites", "provisioning/test_lab_up.py"), ("suites/selftest", ".")],
+)
+def test_what_makes_labs_of_its_own_stays_outside_wherever_it_is_called(
+    monkeypatch: pytest.MonkeyPatch, folder: str, path: str
+) -> None:
+    monkeypatch.chdir(CHECKOUT / folder)
+    assert lab_of([f"{path}::test_x", "--inventory", "lab"]) is None
+    assert lab_of([path, str(CHECKOUT / "suites/infra"), "--inventory", "lab"]) == "datalake-lab"
 
 
 def test_a_lab_of_ones_own_has_a_namespace_of_its_own(tmp_path: Path) -> None:

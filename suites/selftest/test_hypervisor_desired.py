@@ -85,7 +85,7 @@ def test_containers_come_in_their_start_order() -> None:
     assert orders == sorted(orders) and len(orders) == 7, orders
 
 
-@pytest.mark.parametrize("vmid", [100, 109, 121, 65_535, 999_999_999])
+@pytest.mark.parametrize("vmid", [100, 109, 121, 65_535, 2**24 - 1])
 def test_a_mac_is_one_of_proxmoxs_own_for_a_single_machine(vmid: int) -> None:
     address = mac(vmid)
     assert re.fullmatch(r"BC:24:11(:[0-9A-F]{2}){3}", address), address
@@ -125,5 +125,5 @@ def test_what_an_inventory_says_of_its_node_reaches_every_container(tmp_path: Pa
 
 @pytest.mark.parametrize("inventory", ["plan", "local"])
 def test_an_inventory_that_makes_no_container_has_nothing_desired(inventory: str) -> None:
-    with pytest.raises(AssertionError, match=r"has no \[hypervisor\]"):
+    with pytest.raises(AssertionError, match="makes no containers"):
         desired(load(inventory))

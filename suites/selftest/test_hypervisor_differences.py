@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from provisioning.hypervisor.desired import Desired
-from provisioning.hypervisor.differences import Actual, Difference, compare
+from provisioning.hypervisor.desired import Desired, desired
+from provisioning.hypervisor.differences import OPTIONS, Actual, Difference, compare
+from provisioning.inventory import load
 
 NET = "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:6D,ip=192.168.4.34/24,gw=192.168.4.1,mtu=1500"
 WANTED = Desired(
@@ -45,6 +46,10 @@ SEEN: dict[str, Any] = {
     "digest": "6b6ee7d2a9bcd2b0c0c9b5c4d1e3a9d2f0e1d2c3",
     "description": "made by hand, 2024",
 }
+
+
+def test_of_every_option_that_is_set_it_is_known_what_a_change_takes() -> None:
+    assert {key for wanted in desired(load("lab")).values() for key in wanted.options} == OPTIONS.keys()
 
 
 def differences(

@@ -50,6 +50,7 @@ def report(when: str, result: str, **more: Any) -> Any:
     return SimpleNamespace(when=when, longrepr=None, longreprtext="the message", **flags, **more)
 
 
+SILENT = {"unanswered": True}
 REFUSED = {"refusal": {"reason": "not-declared", "sentence": "no kafka"}}
 
 
@@ -59,6 +60,7 @@ REFUSED = {"refusal": {"reason": "not-declared", "sentence": "no kafka"}}
         ([report("setup", "passed"), report("call", "passed"), report("teardown", "passed")], "passed", None),
         ([report("setup", "passed"), report("call", "failed"), report("teardown", "passed")], "failed", None),
         ([report("setup", "passed"), report("call", "failed"), report("teardown", "failed")], "failed", None),
+        ([report("call", "failed", datalake=SILENT), report("teardown", "passed")], "error", None),
         ([report("setup", "failed"), report("teardown", "passed")], "error", None),
         ([report("setup", "passed"), report("call", "passed"), report("teardown", "failed")], "error", None),
         ([report("setup", "skipped", datalake=REFUSED), report("teardown", "passed")], "not-judged", "not-declared"),
@@ -71,6 +73,7 @@ REFUSED = {"refusal": {"reason": "not-declared", "sentence": "no kafka"}}
         "passed",
         "failed",
         "failed-twice",
+        "no-answer",
         "setup",
         "teardown",
         "refused",
