@@ -61,7 +61,8 @@ def old_labs(now: float | None = None) -> list[Path]:
 
 def remove_lab(path: Path) -> str:
     """Destroy the lab of a folder, running or not, and remove the folder; the line that says so."""
-    for record in [*path.glob(f"*/{FILE}"), *path.glob(f"*/*/{FILE}")]:
+    records = {record.resolve() for pattern in (f"*/{FILE}", f"*/*/{FILE}") for record in path.glob(pattern)}
+    for record in records:  # once each: `current` leads to one of them a second time
         node.destroy(Settings.read(record.parent))
     shutil.rmtree(path)
     return f"lab {path}"

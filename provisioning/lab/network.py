@@ -6,6 +6,7 @@ from pathlib import Path
 
 from provisioning.lab import mounts, namespace
 from provisioning.lab.commands import run, tried
+from provisioning.lab.options import hardware_address
 from provisioning.lab.settings import Settings
 from provisioning.problem import Problem
 
@@ -71,7 +72,10 @@ def _bridge(settings: Settings) -> bool:
             remedy=f"ip -n {settings.netns} link del {settings.bridge}; or name another bridge in the inventory",
         )  # fmt: skip
     if not seen:
-        run("ip", "-n", settings.netns, "link", "add", settings.bridge, "type", "bridge")
+        # Without an address of its own it takes the lowest of its ports': each container that starts or stops might
+        # change it, and its neighbours would send to the former one for a while.
+        own = hardware_address(f"{settings.name}/{settings.bridge}")
+        run("ip", "-n", settings.netns, "link", "add", settings.bridge, "address", own, "type", "bridge")
     if "UP" in seen.get("flags", []):  # type: ignore[operator]
         return False
     run("ip", "-n", settings.netns, "link", "set", settings.bridge, "up")

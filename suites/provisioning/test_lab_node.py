@@ -3,6 +3,7 @@
 Where "facts" are cited, they are those of Proxmox and of the LXC lab that the package was written from.
 """
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -192,6 +193,20 @@ def test_a_damaged_configuration_hides_no_other_container(lab: Node) -> None:
     finally:
         damaged.unlink()
     assert listed == {int(VMID): "running", 904: "stopped"}, listed
+
+
+def test_the_bridge_keeps_its_hardware_address_whoever_joins_it(lab: Node) -> None:
+    """By itself it would take the lowest of its ports'; its neighbours would go on sending to the former one."""
+    link = ["ip", "-n", lab.settings.netns]
+    show = [*link, "-j", "link", "show", "dev", "vmbr0"]
+    before = json.loads(subprocess.check_output(show))[0]["address"]
+    lowest = ["link", "add", "low0", "address", "02:00:00:00:00:01", "type", "veth", "peer", "name", "low1"]
+    subprocess.run([*link, *lowest], check=True)
+    try:
+        subprocess.run([*link, "link", "set", "low0", "master", "vmbr0", "up"], check=True)
+        assert json.loads(subprocess.check_output(show))[0]["address"] == before
+    finally:
+        subprocess.run([*link, "link", "del", "low0"], check=True)
 
 
 def test_the_api_lists_containers_template_and_bridge(lab: Node) -> None:
